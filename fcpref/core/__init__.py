@@ -1,0 +1,1 @@
+"""The pure core: immutable values and deterministic functions, no effects."""

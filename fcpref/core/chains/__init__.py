@@ -1,0 +1,26 @@
+"""Chains: the agent loop as a pure state machine, its prompts, and what it leaves behind."""
+
+from fcpref.core.chains.loop import ChainState, advance, begin, finish, messages
+from fcpref.core.chains.prompts import STUDENT, TEACHER, Exemplar, PromptSpec, render
+from fcpref.core.chains.values import Chain, Limits, Message, Reply, Stop, Turn, chain_id, replay
+
+__all__ = [
+    "STUDENT",
+    "TEACHER",
+    "Chain",
+    "ChainState",
+    "Exemplar",
+    "Limits",
+    "Message",
+    "PromptSpec",
+    "Reply",
+    "Stop",
+    "Turn",
+    "advance",
+    "begin",
+    "chain_id",
+    "finish",
+    "messages",
+    "render",
+    "replay",
+]

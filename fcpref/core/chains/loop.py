@@ -1,0 +1,84 @@
+"""The agent loop as a pure state machine.
+
+``begin`` gives a state, ``messages`` what the model reads next, ``advance`` takes its reply. Every
+driver uses it: teacher, student, oracle, replay, and a person at a prompt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import evolve, frozen
+
+from fcpref.core.chains.values import Chain, Limits, Message, Reply, Stop, Turn
+from fcpref.core.functions import Memory, Toolbox, read_call
+from fcpref.core.problems import Problem, problem_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@frozen(kw_only=True)
+class ChainState:
+    """A chain in the making; `stop` is None while it goes on."""
+
+    toolbox: Toolbox
+    limits: Limits
+    opening: tuple[Message, ...]
+    memory: Memory
+    turns: tuple[Turn, ...] = ()
+    stop: Stop | None = None
+
+
+def begin(
+    toolbox: Toolbox, problem: Problem, opening: Sequence[Message], limits: Limits
+) -> ChainState:
+    """Return the state before the first reply."""
+    return ChainState(
+        toolbox=toolbox, limits=limits, opening=tuple(opening), memory=Memory(problem=problem)
+    )
+
+
+def messages(state: ChainState) -> tuple[Message, ...]:
+    """Return the whole chat so far, ending with what the model is to answer."""
+    chat = list(state.opening)
+    for turn in state.turns:
+        chat.append(Message(role="assistant", content=turn.reply))
+        chat.append(Message(role="user", content=turn.outcome.text))
+    return tuple(chat)
+
+
+def advance(state: ChainState, reply: Reply) -> ChainState:
+    """Execute a reply and return the next state; a stopped chain stays as it is."""
+    if state.stop is not None:
+        return state
+    effect = read_call(reply.text, state.toolbox, state.memory)
+    turn = Turn(reply=reply.text, outcome=effect.outcome, tokens=reply.tokens)
+    after = evolve(state, memory=effect.memory, turns=(*state.turns, turn))
+    return evolve(after, stop=_stop(after))
+
+
+def finish(state: ChainState, source: str, sample: int) -> Chain:
+    """Return the chain that a state has become; one that still goes on ends as ``silent``."""
+    problem = state.memory.problem
+    return Chain(
+        task=problem.task,
+        problem=problem_id(problem),
+        source=source,
+        sample=sample,
+        turns=state.turns,
+        stop=state.stop or "silent",
+    )
+
+
+def _stop(state: ChainState) -> Stop | None:
+    if state.memory.answer is not None:
+        return "answered"
+    recent = state.turns[-state.limits.failures :]
+    if len(recent) == state.limits.failures and all(t.outcome.code is not None for t in recent):
+        return "failures"
+    if len(state.turns) >= state.limits.calls:
+        return "calls"
+    if sum(turn.tokens for turn in state.turns) >= state.limits.tokens:
+        return "tokens"
+    return None

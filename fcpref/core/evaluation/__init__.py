@@ -1,0 +1,46 @@
+"""What a set of trials says about a model, and what two sets say about a change.
+
+Shares come with intervals, changes with paired tests on the same problems.
+"""
+
+from __future__ import annotations
+
+from fcpref.core.evaluation.comparison import Comparison, Difference, compare
+from fcpref.core.evaluation.intervals import (
+    Interval,
+    Stream,
+    cluster_bootstrap,
+    wilson,
+)
+from fcpref.core.evaluation.paired import PairedTest, holm, mcnemar, wilcoxon
+from fcpref.core.evaluation.summary import (
+    Count,
+    EvaluationSummary,
+    Share,
+    Stratum,
+    summarise,
+)
+from fcpref.core.evaluation.trials import RIGHT, VERDICTS, Metric, Trial
+
+__all__ = [
+    "RIGHT",
+    "VERDICTS",
+    "Comparison",
+    "Count",
+    "Difference",
+    "EvaluationSummary",
+    "Interval",
+    "Metric",
+    "PairedTest",
+    "Share",
+    "Stratum",
+    "Stream",
+    "Trial",
+    "cluster_bootstrap",
+    "compare",
+    "holm",
+    "mcnemar",
+    "summarise",
+    "wilcoxon",
+    "wilson",
+]

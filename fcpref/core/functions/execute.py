@@ -1,0 +1,101 @@
+"""Total execution: any reply, any state -> an outcome and the next state."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from attrs import evolve
+
+from fcpref.core.functions.grammar import parse_call, show_call
+from fcpref.core.functions.numbers import read_number, show_number, too_large
+from fcpref.core.functions.values import (
+    Call,
+    Effect,
+    FailureCode,
+    Memory,
+    Outcome,
+    Parameter,
+    Signature,
+    Toolbox,
+    Value,
+    fail,
+)
+
+
+def read_call(reply: str, toolbox: Toolbox, memory: Memory) -> Effect:
+    """Parse and execute a model's reply; a failure is an outcome, never an exception."""
+    call = parse_call(reply)
+    if isinstance(call, Outcome):
+        return Effect(outcome=call, memory=evolve(memory, steps=memory.steps + 1))
+    return execute(call, toolbox, memory)
+
+
+def execute(call: Call, toolbox: Toolbox, memory: Memory) -> Effect:
+    """Execute a call: bind its arguments, refuse an identical repetition, run the function."""
+    effect = _execute(call, toolbox, memory)
+    return evolve(effect, memory=evolve(effect.memory, steps=memory.steps + 1))
+
+
+def _execute(call: Call, toolbox: Toolbox, memory: Memory) -> Effect:
+    function = toolbox.find(call.function)
+    if function is None:
+        names = ", ".join(f.signature.name for f in toolbox.functions)
+        text = f"no function {call.function}; there are {names}"
+        return fail(memory, FailureCode.UNKNOWN_FUNCTION, text)
+    bound = _bind(call, function.signature)
+    if isinstance(bound, Outcome):
+        return Effect(outcome=bound, memory=memory)
+    identity = show_call(Call(function=call.function, keywords=tuple(bound.items())))
+    if identity in memory.calls:
+        return fail(memory, FailureCode.REPEATED_CALL, "this call was made before")
+    effect = function.run(bound, memory)
+    if effect.outcome.code is not None:
+        return effect
+    return evolve(effect, memory=evolve(effect.memory, calls=memory.calls | {identity}))
+
+
+def _bind(call: Call, signature: Signature) -> dict[str, Value] | Outcome:
+    names = [parameter.name for parameter in signature.parameters]
+    if len(call.positional) > len(names):
+        return _failure(FailureCode.EXTRA_ARGUMENT, signature, f"takes {len(names)} arguments")
+    given = dict(zip(names, call.positional, strict=False))
+    for name, value in call.keywords:
+        if name not in names:
+            return _failure(FailureCode.EXTRA_ARGUMENT, signature, f"has no argument {name}")
+        if name in given:
+            return _failure(FailureCode.EXTRA_ARGUMENT, signature, f"got {name} twice")
+        given[name] = value
+    bound: dict[str, Value] = {}
+    for parameter in signature.parameters:
+        value = given.get(parameter.name, parameter.default)
+        if value is None:
+            return _failure(FailureCode.MISSING_ARGUMENT, signature, f"needs {parameter.name}")
+        typed = _typed(value, parameter)
+        if isinstance(typed, Outcome):
+            return typed
+        bound[parameter.name] = typed
+    return bound
+
+
+def _typed(value: Value, parameter: Parameter) -> Value | Outcome:
+    if parameter.kind == "text":
+        if isinstance(value, Fraction):
+            return show_number(value)
+        if isinstance(value, str):
+            return value
+        return _type_failure(parameter)
+    number = read_number(value) if isinstance(value, str) else value
+    if not isinstance(number, Fraction):
+        return _type_failure(parameter)
+    if too_large(number):
+        return Outcome(text=f"Error: {parameter.name} is too large", code=FailureCode.LIMIT)
+    return number
+
+
+def _type_failure(parameter: Parameter) -> Outcome:
+    text = f"Error: {parameter.name} must be a {parameter.kind}"
+    return Outcome(text=text, code=FailureCode.ARGUMENT_TYPE)
+
+
+def _failure(code: FailureCode, signature: Signature, text: str) -> Outcome:
+    return Outcome(text=f"Error: {signature.name} {text}", code=code)

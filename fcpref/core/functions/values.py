@@ -1,0 +1,138 @@
+"""Signature, Call, Outcome and what a chain has established so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from fractions import Fraction
+from typing import Literal
+
+from attrs import frozen
+
+from fcpref.core.problems import Problem
+
+Value = Fraction | str | tuple["Value", ...]
+Kind = Literal["number", "text"]
+Group = Literal["solve", "flow", "verify"]
+
+
+class FailureCode(StrEnum):
+    """Why a reply did not execute."""
+
+    UNPARSEABLE = "unparseable"
+    NOT_A_CALL = "not_a_call"
+    SEVERAL_CALLS = "several_calls"
+    UNKNOWN_FUNCTION = "unknown_function"
+    MISSING_ARGUMENT = "missing_argument"
+    EXTRA_ARGUMENT = "extra_argument"
+    ARGUMENT_TYPE = "argument_type"
+    ARGUMENT_DOMAIN = "argument_domain"
+    NOT_APPLICABLE = "not_applicable"
+    REPEATED_CALL = "repeated_call"
+    LIMIT = "limit"
+
+
+@frozen(kw_only=True)
+class Parameter:
+    """One parameter; without a default it must be given."""
+
+    name: str
+    kind: Kind
+    description: str
+    default: Value | None = None
+
+
+@frozen(kw_only=True)
+class Signature:
+    """What a model is told of a function; help text and JSON schema come from it."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    description: str
+    example: str
+    group: Group
+
+
+@frozen(kw_only=True)
+class Call:
+    """A parsed call: positional values in order, then keyword values by name."""
+
+    function: str
+    positional: tuple[Value, ...] = ()
+    keywords: tuple[tuple[str, Value], ...] = ()
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """What a model is told after a call: a result, or a typed failure."""
+
+    text: str
+    code: FailureCode | None = None
+
+
+@frozen(kw_only=True)
+class Fact:
+    """Something that a call established.
+
+    Attributes:
+        key: the canonical text: a formula, or an exact rational.
+        uses: keys of what it was established from.
+        call: index of the call in the chain, from 0.
+    """
+
+    key: str
+    uses: tuple[str, ...]
+    call: int
+
+
+@frozen(kw_only=True)
+class Memory:
+    """The state of a chain's execution: the problem, the calls that worked, what they established."""
+
+    problem: Problem
+    steps: int = 0
+    calls: frozenset[str] = frozenset()
+    facts: tuple[Fact, ...] = ()
+    saturated: bool = False
+    answer: str | None = None
+
+
+@frozen(kw_only=True)
+class Effect:
+    """What a function did: its outcome and the memory after it."""
+
+    outcome: Outcome
+    memory: Memory
+
+
+Arguments = Mapping[str, Value]
+Run = Callable[[Arguments, Memory], Effect]
+
+
+@frozen(kw_only=True)
+class Function:
+    """A signature and the deterministic, total code behind it."""
+
+    signature: Signature
+    run: Run
+
+
+@frozen(kw_only=True)
+class Toolbox:
+    """The functions on offer for a task, by name."""
+
+    functions: tuple[Function, ...]
+
+    def find(self, name: str) -> Function | None:
+        """Return the function of that name, or None."""
+        return next((f for f in self.functions if f.signature.name == name), None)
+
+
+def fail(memory: Memory, code: FailureCode, text: str) -> Effect:
+    """Return a failure that leaves the memory as it was."""
+    return Effect(outcome=Outcome(text=f"Error: {text}", code=code), memory=memory)
+
+
+def succeed(memory: Memory, text: str) -> Effect:
+    """Return a result."""
+    return Effect(outcome=Outcome(text=text), memory=memory)

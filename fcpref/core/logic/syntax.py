@@ -1,0 +1,153 @@
+"""The text of formulas: ``forall x. (Wumpus(x) -> not Bright(x))``.
+
+Binding strength, strongest first: ``not`` and quantifiers, ``and``, ``or``, ``->`` (groups to the
+right), ``<->``. A quantifier's body reaches as far right as it can.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from fcpref.core.logic.formulas import And, Atom, Exists, ForAll, Formula, Iff, Implies, Not, Or
+from fcpref.errors import SyntaxProblem
+
+MAX_TEXT = 2_000
+MAX_DEPTH = 60
+_TOKEN = re.compile(r"\s*(?:(<->|->|[().,])|([A-Za-z_][A-Za-z0-9_]*))", re.ASCII)
+_KEYWORDS = frozenset({"and", "or", "not", "forall", "exists"})
+_BINARY: tuple[tuple[str, type[And | Or | Implies | Iff]], ...] = (
+    ("<->", Iff),
+    ("->", Implies),
+    ("or", Or),
+    ("and", And),
+)
+
+
+@lru_cache(maxsize=65_536)
+def parse(text: str) -> Formula:
+    """Parse a formula.
+
+    Raises:
+        SyntaxProblem: with the character position of the first thing that does not fit.
+    """
+    if len(text) > MAX_TEXT:
+        message = f"formula is longer than {MAX_TEXT} characters"
+        raise SyntaxProblem(message, MAX_TEXT)
+    reader = _Reader(text)
+    formula = reader.binary(0, 0)
+    if reader.token:
+        raise reader.unexpected("the end")
+    return formula
+
+
+class _Reader:
+    """Recursive descent over tokens; the only mutable thing in this module."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.end = 0
+        self.token = ""
+        self.position = 0
+        self.advance()
+
+    def advance(self) -> str:
+        taken = self.token
+        rest = self.text[self.end :]
+        if not rest.strip():
+            self.token, self.position = "", len(self.text)
+            return taken
+        found = _TOKEN.match(self.text, self.end)
+        if not found:
+            position = self.end + len(rest) - len(rest.lstrip())
+            message = f"unexpected {self.text[position]!r}"
+            raise SyntaxProblem(message, position)
+        self.token = found[1] or found[2]
+        self.end = found.end()
+        self.position = self.end - len(self.token)
+        return taken
+
+    def unexpected(self, wanted: str) -> SyntaxProblem:
+        return SyntaxProblem(
+            f"expected {wanted}, found {self.token or 'the end'!r}", self.position
+        )
+
+    def expect(self, token: str) -> None:
+        if self.token != token:
+            raise self.unexpected(repr(token))
+        self.advance()
+
+    def name(self, wanted: str) -> str:
+        if not self.token or self.token in _KEYWORDS or not (self.token[0].isalpha() or self.token[0] == "_"):
+            raise self.unexpected(wanted)
+        return self.advance()
+
+    def binary(self, level: int, depth: int) -> Formula:
+        if depth > MAX_DEPTH:
+            message = f"formula is nested deeper than {MAX_DEPTH}"
+            raise SyntaxProblem(message, self.position)
+        if level == len(_BINARY):
+            return self.unary(depth + 1)
+        word, kind = _BINARY[level]
+        left = self.binary(level + 1, depth)
+        if kind is Implies:
+            if self.token != word:
+                return left
+            self.advance()
+            return Implies(left, self.binary(level, depth + 1))
+        links = 0
+        while self.token == word:
+            links += 1
+            if links > MAX_DEPTH:
+                message = f"more than {MAX_DEPTH} links in a row"
+                raise SyntaxProblem(message, self.position)
+            self.advance()
+            left = kind(left, self.binary(level + 1, depth + 1))
+        return left
+
+    def unary(self, depth: int) -> Formula:
+        if depth > MAX_DEPTH:
+            message = f"formula is nested deeper than {MAX_DEPTH}"
+            raise SyntaxProblem(message, self.position)
+        if self.token == "not":
+            self.advance()
+            return Not(self.unary(depth + 1))
+        if self.token in {"forall", "exists"}:
+            kind = ForAll if self.advance() == "forall" else Exists
+            variable = self.name("a variable")
+            self.expect(".")
+            return kind(variable, self.binary(0, depth + 1))
+        if self.token == "(":
+            self.advance()
+            inner = self.binary(0, depth + 1)
+            self.expect(")")
+            return inner
+        predicate = self.name("a formula")
+        self.expect("(")
+        terms = [self.name("a term")]
+        while self.token == ",":
+            self.advance()
+            terms.append(self.name("a term"))
+        self.expect(")")
+        return Atom(predicate, tuple(terms))
+
+
+def show(formula: Formula) -> str:
+    """Print a formula so that `parse` gives it back."""
+    match formula:
+        case Atom(predicate, terms):
+            return f"{predicate}({', '.join(terms)})"
+        case Not(body):
+            return f"not {_operand(body)}"
+        case ForAll(variable, body):
+            return f"forall {variable}. {_operand(body)}"
+        case Exists(variable, body):
+            return f"exists {variable}. {_operand(body)}"
+    word = next(word for word, kind in _BINARY if isinstance(formula, kind))
+    return f"{_operand(formula.left)} {word} {_operand(formula.right)}"
+
+
+def _operand(formula: Formula) -> str:
+    # A quantifier swallows what stands to its right, so it is wrapped wherever it is an operand.
+    plain = isinstance(formula, Atom) or (isinstance(formula, Not) and isinstance(formula.body, Atom))
+    return show(formula) if plain else f"({show(formula)})"

@@ -1,0 +1,35 @@
+"""Tables and figures as data, and their Markdown and HTML text."""
+
+from __future__ import annotations
+
+from fcpref.core.report.build import build_report
+from fcpref.core.report.document import (
+    BarFigure,
+    Figure,
+    Item,
+    LineFigure,
+    Point,
+    Report,
+    Section,
+    Series,
+    Source,
+    Table,
+)
+from fcpref.core.report.html import html
+from fcpref.core.report.markdown import markdown
+
+__all__ = [
+    "BarFigure",
+    "Figure",
+    "Item",
+    "LineFigure",
+    "Point",
+    "Report",
+    "Section",
+    "Series",
+    "Source",
+    "Table",
+    "build_report",
+    "html",
+    "markdown",
+]

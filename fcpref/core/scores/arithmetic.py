@@ -1,0 +1,79 @@
+"""Support rule of mathematics: the answer is computed from numbers that the problem gives.
+
+An operand is grounded when it is a number of the problem (numeral, number word, percent form), the
+result of an earlier grounded call, or one of a closed list of constants; and at least one number
+of the problem must be behind the answer. A call that changes nothing (times 1, plus 0) computes
+nothing, so it cannot launder a copied number into an answer.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from fcpref.core.functions.numbers import read_number
+from fcpref.core.problems.quantities import quantities
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fcpref.core.functions import Memory
+    from fcpref.core.functions.values import Fact
+
+# Units of time, length, weight and money, halves to tenfold, and whole percentages.
+CONSTANTS = frozenset(
+    Fraction(text)
+    for text in "1 2 3 4 5 6 7 8 9 10 12 14 16 20 24 25 30 31 36 48 50 52 60 90 100 180 360 365 366"
+    " 1000 1/2 1/3 2/3 1/4 3/4 1/5 1/10".split()
+)
+
+
+def supports(memory: Memory) -> tuple[int, ...] | None:
+    """Return the calls that compute the answer from the problem's numbers, or None."""
+    if memory.answer is None:
+        return None
+    answer = read_number(memory.answer)
+    proofs = _proofs(memory)
+    return None if answer is None else proofs.get(answer)
+
+
+def _proofs(memory: Memory) -> Mapping[Fraction, tuple[int, ...]]:
+    """Return, for each value that is computed from the problem, the calls behind it."""
+    given = _given(memory.problem.text)
+    proofs: dict[Fraction, tuple[int, ...]] = {}
+    constant_only: dict[Fraction, tuple[int, ...]] = {}
+    for fact in memory.facts:
+        uses = [Fraction(use) for use in fact.uses]
+        value = Fraction(fact.key)
+        if value in uses and _changes_nothing(fact, uses):
+            continue
+        behind: set[int] = {fact.call}
+        from_problem = False
+        for use in uses:
+            if use in proofs:
+                behind.update(proofs[use])
+                from_problem = True
+            elif use in given:
+                from_problem = True
+            elif use in constant_only:
+                behind.update(constant_only[use])
+            elif use not in CONSTANTS:
+                break
+        else:
+            target = proofs if from_problem else constant_only
+            target.setdefault(value, tuple(sorted(behind)))
+    return proofs
+
+
+def _changes_nothing(fact: Fact, uses: list[Fraction]) -> bool:
+    # With the result among the operands, the other operand is the neutral element (or the first
+    # is: 0 + 5, 1 * 5), or a rounding found nothing to round.
+    rest = list(uses)
+    rest.remove(Fraction(fact.key))
+    return not rest or rest[0] in {Fraction(0), Fraction(1), Fraction(100)}
+
+
+@lru_cache(maxsize=4_096)
+def _given(text: str) -> frozenset[Fraction]:
+    return quantities(text)

@@ -1,0 +1,27 @@
+"""Support rule of deduction: the claim or its negation was derived, or nothing more follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fcpref.core.logic import negate, parse, show
+from fcpref.core.scores.trace import trace
+
+if TYPE_CHECKING:
+    from fcpref.core.functions import Memory
+
+
+def supports(memory: Memory) -> tuple[int, ...] | None:
+    """Return the deriving calls for True and False; for Unknown all of them, once saturated."""
+    asked = memory.problem.claim
+    if asked is None:
+        return None
+    claim = parse(asked.formula)
+    derived = {fact.key for fact in memory.facts}
+    established = {"True": show(claim), "False": show(negate(claim))}
+    if memory.answer in established:
+        key = established[memory.answer]
+        return trace(key, memory) if key in derived else None
+    if not memory.saturated or derived & set(established.values()):
+        return None
+    return tuple(fact.call for fact in memory.facts)

@@ -1,0 +1,78 @@
+"""Verdict and evidence of one chain, from executing it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from attrs import frozen
+
+from fcpref.core.chains import Chain, replay
+from fcpref.core.functions import FailureCode, Memory, Toolbox
+from fcpref.core.problems import Problem
+
+Support = Callable[[Memory], tuple[int, ...] | None]
+"""The calls that establish the answer in `memory`, or None when they do not."""
+
+
+class Verdict(StrEnum):
+    """How a chain ended."""
+
+    CORRECT = "correct"
+    UNSUPPORTED = "unsupported"
+    WRONG_ANSWER = "wrong_answer"
+    LIMIT = "limit"
+    MALFORMED = "malformed"
+    NO_ANSWER = "no_answer"
+
+
+@frozen(kw_only=True)
+class Score:
+    """What a chain is worth.
+
+    Attributes:
+        verdict: see `Verdict`; only ``correct`` counts.
+        evidence: indices of the calls that establish the answer, in order.
+        codes: failure code of each turn, None where it worked.
+    """
+
+    verdict: Verdict
+    evidence: tuple[int, ...]
+    codes: tuple[FailureCode | None, ...]
+
+    @property
+    def correct(self) -> bool:
+        """Tell whether the answer is right and supported."""
+        return self.verdict is Verdict.CORRECT
+
+
+@frozen(kw_only=True)
+class ScoredChain:
+    """A chain and its score, as the score stage writes them."""
+
+    chain: Chain
+    score: Score
+
+
+def score_chain(chain: Chain, problem: Problem, toolbox: Toolbox, support: Support) -> Score:
+    """Execute the chain's replies again and judge what they establish.
+
+    Recorded outcomes are not trusted: `fcpref verify` compares them with these.
+    """
+    outcomes, memory = replay((turn.reply for turn in chain.turns), toolbox, problem)
+    evidence = support(memory) if memory.answer is not None else None
+    return Score(
+        verdict=_verdict(chain, memory, supported=evidence is not None),
+        evidence=evidence or (),
+        codes=tuple(outcome.code for outcome in outcomes),
+    )
+
+
+def _verdict(chain: Chain, memory: Memory, *, supported: bool) -> Verdict:
+    if memory.answer is not None:
+        if memory.answer != memory.problem.gold:
+            return Verdict.WRONG_ANSWER
+        return Verdict.CORRECT if supported else Verdict.UNSUPPORTED
+    if chain.stop in {"calls", "tokens"}:
+        return Verdict.LIMIT
+    return Verdict.MALFORMED if chain.stop == "failures" else Verdict.NO_ANSWER

@@ -1,0 +1,6 @@
+"""Tasks: a family of problems with its functions, worked examples, oracle and support rule."""
+
+from fcpref.core.tasks.catalog import TASKS, find_task
+from fcpref.core.tasks.task import Task, exemplars_of
+
+__all__ = ["TASKS", "Task", "exemplars_of", "find_task"]

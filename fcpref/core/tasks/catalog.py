@@ -1,0 +1,26 @@
+"""The tasks, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from fcpref.core.tasks import fol_deduction
+from fcpref.core.tasks.task import Task
+from fcpref.errors import UsageError
+
+TASKS: Mapping[str, Task] = MappingProxyType(
+    {task.name: task for task in (fol_deduction.TASK,)}
+)
+
+
+def find_task(name: str) -> Task:
+    """Return a task by name.
+
+    Raises:
+        UsageError: there is no such task; the message lists those there are.
+    """
+    if name not in TASKS:
+        message = f"unknown task {name!r}; there are {', '.join(TASKS)}"
+        raise UsageError(message)
+    return TASKS[name]

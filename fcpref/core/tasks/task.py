@@ -1,0 +1,57 @@
+"""The Task value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from attrs import frozen
+
+from fcpref.core.chains import Chain, Exemplar, Limits, Reply, advance, begin, finish
+from fcpref.core.functions import Toolbox
+from fcpref.core.problems import Problem, Split
+from fcpref.core.scores import Score, Support, score_chain
+
+Oracle = Callable[[Problem], tuple[str, ...]]
+"""The replies that solve a problem, `Answer` included; empty when there is no such chain."""
+
+
+@frozen(kw_only=True)
+class Task:
+    """All that a task is made of.
+
+    Attributes:
+        name: such as ``fol.deduction``.
+        summary: one line for people.
+        toolbox: the functions on offer.
+        oracle: solves a problem symbolically.
+        support: which calls establish an answer.
+        exemplars: worked examples for a teacher's prompt, easiest first.
+        generate: makes a problem from knobs, seed, split and index; None for a task that is
+            read from a file.
+        read: reads one row of a problem file; None for a generated task.
+    """
+
+    name: str
+    summary: str
+    toolbox: Toolbox
+    oracle: Oracle
+    support: Support
+    exemplars: tuple[Exemplar, ...]
+    generate: Callable[[Mapping[str, object], int, Split, int], Problem] | None = None
+    read: Callable[[object, int], Problem] | None = None
+
+    def score(self, chain: Chain, problem: Problem) -> Score:
+        """Score a chain of this task."""
+        return score_chain(chain, problem, self.toolbox, self.support)
+
+    def oracle_chain(self, problem: Problem, limits: Limits) -> Chain:
+        """Run the oracle's replies through the agent loop."""
+        state = begin(self.toolbox, problem, (), limits)
+        for text in self.oracle(problem):
+            state = advance(state, Reply(text=text))
+        return finish(state, "oracle", 0)
+
+
+def exemplars_of(oracle: Oracle, problems: tuple[Problem, ...]) -> tuple[Exemplar, ...]:
+    """Work problems with an oracle."""
+    return tuple(Exemplar(problem=problem, replies=oracle(problem)) for problem in problems)

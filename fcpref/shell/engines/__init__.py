@@ -1,0 +1,1 @@
+"""Engines: each answers message lists and knows nothing of tasks or chains."""

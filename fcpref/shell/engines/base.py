@@ -1,0 +1,67 @@
+"""What an engine is: the protocol, and the values that cross it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from attrs import field, frozen
+from attrs.validators import ge, gt, le
+
+from fcpref.core.chains import Message, Reply
+
+
+@frozen(kw_only=True)
+class Sampling:
+    """How replies are drawn.
+
+    Attributes:
+        temperature: 0 is greedy.
+        top_p: nucleus; 1 keeps every token.
+        reply_tokens: generated tokens one reply may have.
+        seed: root of the sampling noise; each reply's own stream is derived from it, the job and
+            the step, so batch size and order do not matter.
+    """
+
+    temperature: float = field(default=0.0, validator=ge(0))
+    top_p: float = field(default=1.0, validator=[gt(0), le(1)])
+    reply_tokens: int = field(default=96, validator=ge(1))
+    seed: int = 0
+
+
+@frozen(kw_only=True)
+class Request:
+    """One reply that is wanted.
+
+    Attributes:
+        job: names the chain, ``PROBLEM-ID/SAMPLE``.
+        step: which reply of the chain, from 0.
+        messages: the whole chat so far.
+    """
+
+    job: str
+    step: int
+    messages: tuple[Message, ...]
+
+
+OnReply = Callable[[Request, Reply], Request | None]
+"""Takes a reply; returns the chain's next request, or None when the chain has ended."""
+
+
+class Engine(Protocol):
+    """Answers requests and their follow-ups until none is left."""
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What a reply depends on beside the messages: engine, model, revision, template, sampling.
+
+        Recordings are keyed by these; nothing secret may be among them.
+        """
+        ...
+
+    def run(self, requests: Sequence[Request], on_reply: OnReply) -> None:
+        """Answer every request, hand each reply to `on_reply`, and go on with what it returns.
+
+        `on_reply` is called from one thread. Replies of different jobs come in any order.
+        """
+        ...
