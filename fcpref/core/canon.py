@@ -16,17 +16,22 @@ from fcpref.errors import CanonError
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 ID_PREFIX = "sha256:"
+MAX_NESTING = 200
+MAX_INTEGER_BITS = 2_048
 
 
 def canonical_bytes(value: object) -> bytes:
-    """Encode plain data (dict, list, tuple, str, int, float, bool, None) canonically.
+    """Encode plain data (mappings, list, tuple, str, int, float, bool, None) canonically.
+
+    Equal values of one type give equal bytes: -0.0 is written as 0.0, and a subclass (of str, say)
+    as what it is equal to.
 
     Raises:
-        CanonError: on NaN, an infinity (nested too), a lone surrogate, a key that is not text, or
-            any other type. msgspec would write NaN as null, so the check comes first.
+        CanonError: on NaN, an infinity (nested too), a lone surrogate, a key that is not text, an
+            integer of more than 2,048 bits, nesting deeper than 200, or any other type. msgspec
+            would write NaN as null, so the check comes first.
     """
-    _check(value, "$")
-    return _ENCODER.encode(value)
+    return _ENCODER.encode(_plain(value, "$", 0))
 
 
 def content_id(value: object) -> str:
@@ -44,34 +49,56 @@ def short(identifier: str, digits: int = 16) -> str:
     return identifier.removeprefix(ID_PREFIX)[:digits]
 
 
-def _check(value: object, path: str) -> None:
+def _plain(value: object, path: str, depth: int) -> object:
+    if depth > MAX_NESTING:
+        # Only the start of the path: a cycle's own path would be all there is to read.
+        message = f"nested deeper than {MAX_NESTING}, so no canonical form @ {path[:60]}"
+        raise CanonError(message)
     match value:
-        case None | bool() | int():
-            return
+        case None | bool():
+            return value
+        case int():
+            return _integer(int(value), path)
         case float():
-            if not math.isfinite(value):
-                message = f"{value} has no canonical form @ {path}"
-                raise CanonError(message)
+            return _float(float(value), path)
         case str():
-            _check_text(value, path)
+            return _text(value, path)
         case list() | tuple():
-            for index, item in enumerate(value):
-                _check(item, f"{path}[{index}]")
+            return [_plain(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
         case Mapping():
-            for key, item in value.items():
-                if not isinstance(key, str):
-                    message = f"key {key!r} is not text @ {path}"
-                    raise CanonError(message)
-                _check_text(key, path)
-                _check(item, f"{path}.{key}")
-        case _:
-            message = f"{type(value).__name__} has no canonical form @ {path}"
-            raise CanonError(message)
+            return {
+                _key(key, path): _plain(item, f"{path}.{key}", depth + 1)
+                for key, item in value.items()
+            }
+    message = f"{type(value).__name__} has no canonical form @ {path}"
+    raise CanonError(message)
 
 
-def _check_text(text: str, path: str) -> None:
+def _integer(value: int, path: str) -> int:
+    if value.bit_length() > MAX_INTEGER_BITS:
+        message = f"an integer of over {MAX_INTEGER_BITS} bits has no canonical form @ {path}"
+        raise CanonError(message)
+    return value
+
+
+def _float(value: float, path: str) -> float:
+    if not math.isfinite(value):
+        message = f"{value} has no canonical form @ {path}"
+        raise CanonError(message)
+    return value + 0.0  # -0.0 equals 0.0
+
+
+def _key(key: object, path: str) -> str:
+    if not isinstance(key, str):
+        message = f"key {key!r} is not text @ {path}"
+        raise CanonError(message)
+    return _text(key, path)
+
+
+def _text(text: str, path: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
         message = f"text with a lone surrogate has no canonical form @ {path}"
         raise CanonError(message) from None
+    return str.__str__(text)

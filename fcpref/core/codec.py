@@ -1,20 +1,28 @@
 """Values <-> plain data: the one place where cattrs is configured.
 
 Hooks are strict ('3' is not 3, 2.7 is not 2, text is not a tuple of characters), unknown keys are
-refused, and an exact rational is text ("10/3").
+refused, and an exact rational is text in lowest terms ("10/3").
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
+from reprlib import repr as brief
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
-from cattrs import BaseValidationError, transform_error
+from cattrs import (
+    BaseValidationError,
+    IterableValidationError,
+    IterableValidationNote,
+    transform_error,
+)
 from cattrs.gen import make_dict_structure_fn
 from cattrs.preconf.msgspec import MsgspecJsonConverter, make_converter
+from cattrs.v import format_exception
 
 from fcpref.core.canon import content_id
 from fcpref.errors import CodecError
@@ -24,7 +32,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_RATIONAL = re.compile(r"-?\d+(/[1-9]\d*)?")
+_RATIONAL = re.compile(r"-?\d{1,600}(/\d{1,600})?", re.ASCII)
+
+
+class _WrongData(ValueError):  # noqa: N818 - never leaves this module
+    """Data of the wrong type; the message is ours and says what was expected."""
 
 
 def unstructure(value: object) -> Any:  # noqa: ANN401 - plain data has no narrower type
@@ -40,7 +52,7 @@ def structure(data: object, cls: type[T]) -> T:
     """
     try:
         return CONVERTER.structure(data, cls)
-    except (BaseValidationError, TypeError, ValueError, KeyError) as error:
+    except (BaseValidationError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise CodecError(_explain(error)) from None
 
 
@@ -51,15 +63,43 @@ def value_id(value: object) -> str:
 
 def _explain(error: Exception) -> str:
     if isinstance(error, BaseValidationError):
-        return "; ".join(transform_error(error)[:3])
+        return "; ".join(transform_error(error, format_exception=_format)[:3])
     return f"{error} @ $"
+
+
+def _format(error: BaseException, kind: type | None) -> str:
+    return str(error) if isinstance(error, ValueError) else format_exception(error, kind)
+
+
+def _expected(what: str, data: object) -> _WrongData:
+    return _WrongData(f"expected {what}, got {type(data).__name__} {brief(data)}")
 
 
 def _exactly(kind: type) -> Callable[[object, Any], Any]:
     def hook(data: object, _: object) -> object:
         if type(data) is not kind:
-            message = f"expected {kind.__name__}, got {type(data).__name__} {data!r:.60}"
-            raise ValueError(message)
+            raise _expected(kind.__name__, data)
+        return data
+
+    return hook
+
+
+def _member(data: object, cls: type[StrEnum]) -> StrEnum:
+    if type(data) is not str or data not in tuple(cls):
+        raise _expected(f"one of {', '.join(cls)}", data)
+    return cls(data)
+
+
+def _is_literal(cls: Any) -> bool:  # noqa: ANN401 - cattrs passes any annotation
+    return get_origin(cls) is Literal
+
+
+def _literal_factory(cls: Any) -> Callable[[object, Any], Any]:  # noqa: ANN401
+    choices = get_args(cls)
+
+    def hook(data: object, _: object) -> object:
+        if not any(type(data) is type(choice) and data == choice for choice in choices):
+            raise _expected(f"one of {', '.join(map(str, choices))}", data)
         return data
 
     return hook
@@ -67,17 +107,31 @@ def _exactly(kind: type) -> Callable[[object, Any], Any]:
 
 def _float(data: object, _: object) -> float:
     # JSON does not tell 1 from 1.0; a field declared float takes both and is one value.
-    if type(data) not in (int, float):
-        message = f"expected a number, got {type(data).__name__} {data!r:.60}"
-        raise ValueError(message)
-    return float(cast("float", data))
+    if type(data) is float:
+        return data
+    if type(data) is not int:
+        raise _expected("a number", data)
+    try:
+        return float(data)
+    except OverflowError:
+        raise _expected("a number in range", data) from None
 
 
 def _fraction(data: object, _: object) -> Fraction:
+    what = "an exact number in lowest terms, such as '10/3'"
     if type(data) is not str or not _RATIONAL.fullmatch(data):
-        message = f"expected an exact number such as '10/3', got {data!r:.60}"
-        raise ValueError(message)
-    return Fraction(data)
+        raise _expected(what, data)
+    try:
+        value = Fraction(data)
+    except ZeroDivisionError:
+        raise _expected(what, data) from None
+    if str(value) != data:
+        raise _expected(what, data)
+    return value
+
+
+def _is_tuple(cls: Any) -> bool:  # noqa: ANN401
+    return get_origin(cls) is tuple
 
 
 def _tuple_factory(cls: Any) -> Callable[[object, Any], tuple[Any, ...]]:  # noqa: ANN401
@@ -86,15 +140,43 @@ def _tuple_factory(cls: Any) -> Callable[[object, Any], tuple[Any, ...]]:  # noq
 
     def hook(data: object, _: object) -> tuple[Any, ...]:
         if not isinstance(data, list | tuple):
-            message = f"expected a list, got {type(data).__name__} {data!r:.60}"
-            raise ValueError(message)  # noqa: TRY004 - cattrs collects ValueError with its path
+            raise _expected("a list", data)
         kinds = (arguments[0],) * len(data) if variadic else arguments
         if len(kinds) != len(data):
             message = f"expected {len(kinds)} items, got {len(data)}"
-            raise ValueError(message)
-        return tuple(
-            CONVERTER.structure(item, kind) for item, kind in zip(data, kinds, strict=True)
-        )
+            raise _WrongData(message)
+        return _items(data, kinds, cls)
+
+    return hook
+
+
+def _items(
+    data: list[Any] | tuple[Any, ...],
+    kinds: tuple[Any, ...],
+    cls: Any,  # noqa: ANN401
+) -> tuple[Any, ...]:
+    items, errors = [], []
+    for index, (item, kind) in enumerate(zip(data, kinds, strict=True)):
+        try:
+            items.append(CONVERTER.structure(item, kind))
+        except Exception as error:  # noqa: BLE001 - kept beside its index, raised below
+            note = IterableValidationNote(f"Structuring {cls} @ index {index}", index, kind)
+            error.__notes__ = [*getattr(error, "__notes__", []), note]
+            errors.append(error)
+    if errors:
+        message = f"While structuring {cls}"
+        raise IterableValidationError(message, errors, cls)
+    return tuple(items)
+
+
+def _attrs_factory(cls: type[Any]) -> Callable[[object, Any], Any]:
+    inner = make_dict_structure_fn(cls, CONVERTER, _cattrs_forbid_extra_keys=True)
+
+    def hook(data: object, _: object) -> object:
+        # cattrs' own hook would read "" or [] as an object without fields.
+        if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
+            raise _expected(f"an object ({cls.__name__})", data)
+        return inner(data, cls)
 
     return hook
 
@@ -103,6 +185,8 @@ def _configure() -> MsgspecJsonConverter:
     converter = make_converter(forbid_extra_keys=True)
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _exactly(kind))
+    # A StrEnum is a str too: without its own hook it would stay plain text.
+    converter.register_structure_hook(StrEnum, _member)
     converter.register_structure_hook(float, _float)
     converter.register_structure_hook(Fraction, _fraction)
     converter.register_unstructure_hook(Fraction, str)
@@ -110,13 +194,9 @@ def _configure() -> MsgspecJsonConverter:
     converter.register_unstructure_hook_func(
         lambda cls: isinstance(cls, type) and issubclass(cls, StrEnum), lambda item: item.value
     )
-    converter.register_structure_hook_factory(
-        lambda cls: get_origin(cls) is tuple, _tuple_factory
-    )
-    converter.register_structure_hook_factory(
-        attrs.has,
-        lambda cls: make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True),
-    )
+    converter.register_structure_hook_factory(_is_literal, _literal_factory)
+    converter.register_structure_hook_factory(_is_tuple, _tuple_factory)
+    converter.register_structure_hook_factory(attrs.has, _attrs_factory)
     return converter
 
 

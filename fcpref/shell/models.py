@@ -97,7 +97,9 @@ class ModelName:
         if self.kind == "hub":
             return self.target.partition("@")[0]
         known = KNOWN_WHEELS.get(canonical_requirement(self.target))
-        return known.published if self.kind == "wheel" and known else None
+        if self.kind != "wheel" or known is None or self.sha256 not in {None, known.sha256}:
+            return None
+        return known.published
 
 
 @frozen(kw_only=True)
@@ -367,10 +369,7 @@ def _model_errors(what: str) -> Iterator[None]:
     except ModelError:
         raise
     except ImportError as error:
-        package = (error.name or "").partition(".")[0]
-        raise ModelError(
-            f"{what}: the Python package {package!r} is missing: install it with pip"
-        ) from error
+        raise ModelError(f"{what} ({_one_line(error)}): install that package") from error
     except Exception as error:
         raise ModelError(
             f"{what} ({_one_line(error)}): check its files and the arguments"

@@ -349,15 +349,10 @@ def _read(file: Path, name: str) -> _Model:
             chat_template=metadata.get("tokenizer.chat_template"),
             weights=_weights(metadata, tensors, blob[start:]),
         )
-    except (
-        struct.error,
-        ValueError,
-        LookupError,
-        TypeError,
-        ArithmeticError,
-        NotImplementedError,
-    ) as error:
-        detail = f"no {error}" if isinstance(error, KeyError) else str(error)
+    except ModelError:
+        raise
+    except Exception as error:  # whatever bytes are in the file; tokenizers raises bare Exception
+        detail = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise ModelError(
             f"{name} is damaged or not a GGUF file that fcpref reads ({detail}): download it again"
         ) from error
@@ -412,7 +407,10 @@ def _config(metadata: Mapping[str, Any], tensors: list[_Tensor], name: str) -> d
         _refuse(name, f"its architecture is {architecture!r}, not one of {', '.join(_CLASSES)}")
     if metadata.get(f"{architecture}.rope.scaling.type", "none") != "none":
         _refuse(name, "it scales its rotary embeddings")
-    expected = set(_names(architecture, metadata[f"{architecture}.block_count"]))
+    layers = metadata[f"{architecture}.block_count"]
+    if layers > len(tensors):
+        raise ValueError(f"{layers} layers in {len(tensors)} tensors")
+    expected = set(_names(architecture, layers))
     if strange := sorted(present - expected):
         _refuse(name, f"it holds the tensor {strange[0]!r}")
     if missing := sorted(expected - present - {"output.weight"}):
@@ -478,19 +476,24 @@ def _weights(
         end = tensor.offset + math.prod(shape)
         if end > len(data):
             raise ValueError(f"it ends inside the tensor {tensor.name!r}")
-        raw = np.frombuffer(data[tensor.offset : end], dtype=np.uint8).reshape(shape)
-        values = dequantize(raw, kind)
+        raw = np.frombuffer(data[tensor.offset : end], dtype=np.uint8).reshape(-1, shape[-1])
+        value = torch.empty(tensor.shape, dtype=torch.bfloat16)
+        rows = value.view(-1, tensor.shape[-1])
+        for i in range(0, len(raw), _ROWS):
+            part = dequantize(raw[i : i + _ROWS], kind)
+            rows[i : i + _ROWS] = torch.from_numpy(np.require(part, requirements="W"))
         if architecture == "llama" and tensor.name.endswith(("attn_q.weight", "attn_k.weight")):
             # llama.cpp interleaves the two halves of each rotated head; transformers does not.
             count = heads if tensor.name.endswith("attn_q.weight") else kv_heads
-            values = values.reshape(count, -1, 2, tensor.shape[1]).swapaxes(1, 2)
-        values = np.require(values.reshape(tensor.shape), requirements=["C", "W"])
-        return torch.from_numpy(values).to(torch.bfloat16)
+            value = value.view(count, -1, 2, tensor.shape[-1]).transpose(1, 2).reshape(tensor.shape)
+        return value
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         converted = pool.map(weight, tensors)
         return {names[t.name]: value for t, value in zip(tensors, converted, strict=True)}
 
+
+_ROWS = 4096  # at once: whole embedding tables would take gigabytes of float32
 
 _QWEN2_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"

@@ -9,12 +9,12 @@ from attrs.validators import ge
 
 from fcpref.core.chains.values import Message, replay
 from fcpref.core.functions.help import help_text, signature_text
+from fcpref.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from fcpref.core.functions import Toolbox
-    from fcpref.core.problems import Problem
 
 
 @frozen(kw_only=True)

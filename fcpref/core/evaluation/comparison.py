@@ -122,18 +122,17 @@ def compare(
 def _check_same(old: Sequence[ProblemTrials], new: Sequence[ProblemTrials]) -> None:
     odd = {group.problem for group in old} ^ {group.problem for group in new}
     if odd:
-        message = (
+        raise EvaluationError(
             f"{len(odd)} problems have trials on one side only, {min(odd)!r} among them: "
             "compare on the same problems"
         )
-        raise EvaluationError(message)
     if len(old[0].trials) != len(new[0].trials):
-        message = (
+        raise EvaluationError(
             f"{len(old[0].trials)} samples a problem before and {len(new[0].trials)} after: "
             "compare the same number of samples"
         )
-        raise EvaluationError(message)
     for one, other in zip(old, new, strict=True):
         if (one.family, one.difficulty) != (other.family, other.difficulty):
-            message = f"problem {one.problem!r} has another family or difficulty after than before"
-            raise EvaluationError(message)
+            raise EvaluationError(
+                f"problem {one.problem!r} has another family or difficulty after than before"
+            )

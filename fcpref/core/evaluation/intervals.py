@@ -46,8 +46,7 @@ class Interval:
     @high.validator
     def _ordered(self, _: Attribute[float], high: float) -> None:
         if not (math.isfinite(self.low) and math.isfinite(high) and self.low <= high):
-            message = f"an interval cannot run from {self.low} to {high}"
-            raise EvaluationError(message)
+            raise EvaluationError(f"an interval cannot run from {self.low} to {high}")
 
 
 def wilson(successes: float, total: int, *, level: float = LEVEL) -> Interval:
@@ -67,8 +66,9 @@ def wilson(successes: float, total: int, *, level: float = LEVEL) -> Interval:
     """
     _check_level(level)
     if total < 1 or not 0 <= successes <= total:
-        message = f"{successes} of {total} is not a share: give 0 to total of at least 1 trial"
-        raise EvaluationError(message)
+        raise EvaluationError(
+            f"{successes} of {total} is not a share: give 0 to total of at least 1 trial"
+        )
     z = NormalDist().inv_cdf((1 + level) / 2)
     share = successes / total
     scale = 1 + z * z / total
@@ -111,8 +111,7 @@ def cluster_bootstrap(
     """
     _check_level(level)
     if resamples < 1:
-        message = f"{resamples} resamples give no interval: ask for at least 1"
-        raise EvaluationError(message)
+        raise EvaluationError(f"{resamples} resamples give no interval: ask for at least 1")
     means = cluster_means(clusters)
     size = len(means)
     replicates = sorted(
@@ -135,12 +134,10 @@ def cluster_means(clusters: Sequence[Sequence[float]]) -> tuple[float, ...]:
         EvaluationError: no cluster, an empty one, or a value that is not finite.
     """
     if not clusters or not all(clusters):
-        message = "a mean needs at least one problem and at least one sample of each"
-        raise EvaluationError(message)
+        raise EvaluationError("a mean needs at least one problem and at least one sample of each")
     means = tuple(math.fsum(cluster) / len(cluster) for cluster in clusters)
     if not all(map(math.isfinite, means)):
-        message = "a mean needs finite values"
-        raise EvaluationError(message)
+        raise EvaluationError("a mean needs finite values")
     return means
 
 
@@ -155,5 +152,4 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
 def _check_level(level: float) -> None:
     # The second half also turns away a level so near 1 that its normal quantile is infinite.
     if not (level > 0 and (1 + level) / 2 < 1):
-        message = f"a confidence level of {level} is not between 0 and 1"
-        raise EvaluationError(message)
+        raise EvaluationError(f"a confidence level of {level} is not between 0 and 1")

@@ -47,14 +47,14 @@ class Trial:
     @verdict.validator
     def _known(self, _: Attribute[str], verdict: str) -> None:
         if verdict not in VERDICTS:
-            message = f"verdict {verdict!r} is none of {', '.join(VERDICTS)}"
-            raise EvaluationError(message)
+            raise EvaluationError(f"verdict {verdict!r} is none of {', '.join(VERDICTS)}")
 
     @calls.validator
     def _enough(self, _: Attribute[int], calls: int) -> None:
         if calls < len(self.codes):
-            message = f"{len(self.codes)} of {calls} calls failed in a trial of {self.problem!r}"
-            raise EvaluationError(message)
+            raise EvaluationError(
+                f"{len(self.codes)} of {calls} calls failed in a trial of {self.problem!r}"
+            )
 
     def succeeds(self, metric: Metric) -> bool:
         """Say whether the answer is right and, for ``correct``, supported as well."""
@@ -98,17 +98,15 @@ def by_problem(trials: Sequence[Trial]) -> tuple[ProblemTrials, ...]:
     for trial in sorted(trials, key=lambda trial: (trial.problem, trial.sample)):
         groups.setdefault(trial.problem, []).append(trial)
     if not groups:
-        message = "there are no trials to summarise"
-        raise EvaluationError(message)
+        raise EvaluationError("there are no trials to summarise")
     samples = len(next(iter(groups.values())))
     for problem, group in groups.items():
         if len({trial.sample for trial in group}) < len(group):
-            message = f"problem {problem!r} has the same sample twice"
-            raise EvaluationError(message)
+            raise EvaluationError(f"problem {problem!r} has the same sample twice")
         if len({(trial.family, trial.difficulty) for trial in group}) > 1:
-            message = f"problem {problem!r} has more than one family or difficulty"
-            raise EvaluationError(message)
+            raise EvaluationError(f"problem {problem!r} has more than one family or difficulty")
         if len(group) != samples:
-            message = f"problem {problem!r} has {len(group)} samples where another has {samples}"
-            raise EvaluationError(message)
+            raise EvaluationError(
+                f"problem {problem!r} has {len(group)} samples where another has {samples}"
+            )
     return tuple(ProblemTrials(trials=tuple(group)) for group in groups.values())

@@ -34,22 +34,24 @@ if TYPE_CHECKING:
     from fcpref.core.problems import Problem
 
 
-def _use(
-    direction: Literal["ponens", "tollens"], arguments: Arguments, memory: Memory
-) -> Effect:
+def _use(direction: Literal["ponens", "tollens"], arguments: Arguments, memory: Memory) -> Effect:
     rule = _rules(memory.problem).get(_normal(str(arguments["rule"])))
     if rule is None:
         return fail(memory, FailureCode.ARGUMENT_DOMAIN, "rule is not a rule of the problem")
     fact = _read(memory.problem, str(arguments["fact"]))
-    if fact is None or show(fact) not in established(memory):
+    known = established(memory)
+    if fact is None or show(fact) not in known:
         return fail(memory, FailureCode.ARGUMENT_DOMAIN, "fact is neither given nor derived")
     conclusion = rule.ponens(fact) if direction == "ponens" else rule.tollens(fact)
     if conclusion is None:
         return fail(memory, FailureCode.NOT_APPLICABLE, "the rule does not fit the fact")
-    new = Fact(key=show(conclusion), uses=(show(fact),), call=memory.steps)
-    return succeed(
-        evolve(memory, facts=(*memory.facts, new)), _word(conclusion, memory.problem)
-    )
+    text = _word(conclusion, memory.problem)
+    key = show(conclusion)
+    if key in known:
+        # A second derivation is no evidence, and could make a given fact look derived.
+        return succeed(memory, text)
+    new = Fact(key=key, uses=(show(fact),), call=memory.steps)
+    return succeed(evolve(memory, facts=(*memory.facts, new)), text)
 
 
 def _apply_rule(arguments: Arguments, memory: Memory) -> Effect:

@@ -37,6 +37,8 @@ def execute(call: Call, toolbox: Toolbox, memory: Memory) -> Effect:
 
 
 def _execute(call: Call, toolbox: Toolbox, memory: Memory) -> Effect:
+    if memory.answer is not None:
+        return fail(memory, FailureCode.NOT_APPLICABLE, "the chain has ended with Answer")
     function = toolbox.find(call.function)
     if function is None:
         names = ", ".join(f.signature.name for f in toolbox.functions)

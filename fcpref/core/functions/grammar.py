@@ -134,12 +134,13 @@ class _Reader:
         if number:
             return self.number(number[0])
         word = _NAME.match(self.text, self.at)
-        if word and word[0] in _WORDS:
-            self.at = word.end()
-            return _WORDS[word[0]]
-        self.refuse(
-            FailureCode.UNPARSEABLE, f"a number or a quoted text expected at character {self.at}"
-        )
+        if not word or word[0] not in _WORDS:
+            self.refuse(
+                FailureCode.UNPARSEABLE,
+                f"a number or a quoted text expected at character {self.at}",
+            )
+        self.at = word.end()
+        return _WORDS[word[0]]
 
     def number(self, source: str) -> Fraction:
         plain = source.replace("_", "")

@@ -87,7 +87,16 @@ class Fact:
 
 @frozen(kw_only=True)
 class Memory:
-    """The state of a chain's execution: the problem, the calls that worked, what they established."""
+    """The state of a chain's execution.
+
+    Attributes:
+        problem: what the calls are about.
+        steps: replies executed so far, failed ones too.
+        calls: the calls that worked, as text with their arguments bound.
+        facts: what they established, in order.
+        saturated: `Saturated` succeeded.
+        answer: what `Answer` was given; every later call fails.
+    """
 
     problem: Problem
     steps: int = 0

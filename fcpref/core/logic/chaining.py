@@ -5,13 +5,16 @@ A rule ``forall x. (B(x) -> H(x))`` is used forwards (modus ponens) and backward
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 
 from attrs import frozen
 
 from fcpref.core.logic.formulas import ForAll, Formula, Implies, atom_of, instantiate, negate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 @frozen

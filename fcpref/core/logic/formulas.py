@@ -87,17 +87,39 @@ def atom_of(literal: Formula) -> Atom | None:
 
 
 def instantiate(formula: Formula, variable: str, constant: str) -> Formula:
-    """Replace a free variable by a constant (a constant is never captured)."""
+    """Replace a free variable by a constant; a bound name equal to the constant is renamed."""
     match formula:
         case Atom(predicate, terms):
             return Atom(predicate, tuple(constant if t == variable else t for t in terms))
         case Not(body):
             return Not(instantiate(body, variable, constant))
         case ForAll(bound, body) | Exists(bound, body):
-            if bound == variable:
+            if variable not in free_names(formula):
                 return formula
+            if bound == constant:
+                bound = _fresh(bound, free_names(body))
+                body = instantiate(body, constant, bound)
             return type(formula)(bound, instantiate(body, variable, constant))
         case And(left, right) | Or(left, right) | Implies(left, right) | Iff(left, right):
             return type(formula)(
                 instantiate(left, variable, constant), instantiate(right, variable, constant)
             )
+
+
+def free_names(formula: Formula) -> frozenset[str]:
+    """Return the names that no quantifier of the formula binds: constants and free variables."""
+    match formula:
+        case Atom(_, terms):
+            return frozenset(terms)
+        case Not(body):
+            return free_names(body)
+        case ForAll(bound, body) | Exists(bound, body):
+            return free_names(body) - {bound}
+        case And(left, right) | Or(left, right) | Implies(left, right) | Iff(left, right):
+            return free_names(left) | free_names(right)
+
+
+def _fresh(name: str, taken: frozenset[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name

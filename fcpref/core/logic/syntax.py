@@ -9,12 +9,25 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from fcpref.core.logic.formulas import And, Atom, Exists, ForAll, Formula, Iff, Implies, Not, Or
+from fcpref.core.logic.formulas import (
+    And,
+    Atom,
+    Exists,
+    ForAll,
+    Formula,
+    Iff,
+    Implies,
+    Not,
+    Or,
+    atom_of,
+)
 from fcpref.errors import SyntaxProblem
 
 MAX_TEXT = 2_000
 MAX_DEPTH = 60
-_TOKEN = re.compile(r"\s*(?:(<->|->|[().,])|([A-Za-z_][A-Za-z0-9_]*))", re.ASCII)
+_SPACE = re.compile(r"\s*", re.ASCII)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_TOKEN = re.compile(rf"<->|->|[().,]|{_NAME.pattern}", re.ASCII)
 _KEYWORDS = frozenset({"and", "or", "not", "forall", "exists"})
 _BINARY: tuple[tuple[str, type[And | Or | Implies | Iff]], ...] = (
     ("<->", Iff),
@@ -36,7 +49,7 @@ def parse(text: str) -> Formula:
         raise SyntaxProblem(message, MAX_TEXT)
     reader = _Reader(text)
     formula = reader.binary(0, 0)
-    if reader.token:
+    if reader.ahead:
         raise reader.unexpected("the end")
     return formula
 
@@ -47,38 +60,34 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.end = 0
-        self.token = ""
+        self.ahead = ""
         self.position = 0
         self.advance()
 
     def advance(self) -> str:
-        taken = self.token
-        rest = self.text[self.end :]
-        if not rest.strip():
-            self.token, self.position = "", len(self.text)
-            return taken
-        found = _TOKEN.match(self.text, self.end)
-        if not found:
-            position = self.end + len(rest) - len(rest.lstrip())
-            message = f"unexpected {self.text[position]!r}"
-            raise SyntaxProblem(message, position)
-        self.token = found[1] or found[2]
-        self.end = found.end()
-        self.position = self.end - len(self.token)
+        taken = self.ahead
+        space = _SPACE.match(self.text, self.end)
+        self.position = self.end = space.end() if space else self.end
+        found = _TOKEN.match(self.text, self.position)
+        if found:
+            self.ahead, self.end = found[0], found.end()
+        elif self.position == len(self.text):
+            self.ahead = ""
+        else:
+            message = f"unexpected {self.text[self.position]!r}"
+            raise SyntaxProblem(message, self.position)
         return taken
 
     def unexpected(self, wanted: str) -> SyntaxProblem:
-        return SyntaxProblem(
-            f"expected {wanted}, found {self.token or 'the end'!r}", self.position
-        )
+        return SyntaxProblem(f"expected {wanted}, found {self.ahead or 'the end'!r}", self.position)
 
     def expect(self, token: str) -> None:
-        if self.token != token:
+        if self.ahead != token:
             raise self.unexpected(repr(token))
         self.advance()
 
     def name(self, wanted: str) -> str:
-        if not self.token or self.token in _KEYWORDS or not (self.token[0].isalpha() or self.token[0] == "_"):
+        if self.ahead in _KEYWORDS or not _NAME.fullmatch(self.ahead):
             raise self.unexpected(wanted)
         return self.advance()
 
@@ -91,12 +100,12 @@ class _Reader:
         word, kind = _BINARY[level]
         left = self.binary(level + 1, depth)
         if kind is Implies:
-            if self.token != word:
+            if self.ahead != word:
                 return left
             self.advance()
             return Implies(left, self.binary(level, depth + 1))
         links = 0
-        while self.token == word:
+        while self.ahead == word:
             links += 1
             if links > MAX_DEPTH:
                 message = f"more than {MAX_DEPTH} links in a row"
@@ -109,15 +118,15 @@ class _Reader:
         if depth > MAX_DEPTH:
             message = f"formula is nested deeper than {MAX_DEPTH}"
             raise SyntaxProblem(message, self.position)
-        if self.token == "not":
+        if self.ahead == "not":
             self.advance()
             return Not(self.unary(depth + 1))
-        if self.token in {"forall", "exists"}:
+        if self.ahead in {"forall", "exists"}:
             kind = ForAll if self.advance() == "forall" else Exists
             variable = self.name("a variable")
             self.expect(".")
             return kind(variable, self.binary(0, depth + 1))
-        if self.token == "(":
+        if self.ahead == "(":
             self.advance()
             inner = self.binary(0, depth + 1)
             self.expect(")")
@@ -125,7 +134,7 @@ class _Reader:
         predicate = self.name("a formula")
         self.expect("(")
         terms = [self.name("a term")]
-        while self.token == ",":
+        while self.ahead == ",":
             self.advance()
             terms.append(self.name("a term"))
         self.expect(")")
@@ -149,5 +158,4 @@ def show(formula: Formula) -> str:
 
 def _operand(formula: Formula) -> str:
     # A quantifier swallows what stands to its right, so it is wrapped wherever it is an operand.
-    plain = isinstance(formula, Atom) or (isinstance(formula, Not) and isinstance(formula.body, Atom))
-    return show(formula) if plain else f"({show(formula)})"
+    return f"({show(formula)})" if atom_of(formula) is None else show(formula)

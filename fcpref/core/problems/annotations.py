@@ -17,6 +17,7 @@ from fcpref.core.problems.expressions import (
     Number,
     count_operations,
     evaluate,
+    in_points,
     parse_expression,
 )
 
@@ -68,11 +69,13 @@ _WORDS = (
     (re.compile(r"\s+equals?\s+"), " = "),
 )
 _TOKEN = re.compile(
-    r"(?P<mark>\x00)|(?P<number>\$?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:\s?%)?(?![\da-z]))"
+    r"(?P<mark>\x00)|(?P<number>\d{1,6}\s+(?:and\s+)?\d{1,6}/\d{1,6}(?![\da-z/])"
+    r"|\$?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:\s?%)?(?![\da-z]))"
     r"|(?P<per>/\s?[a-z]+)|(?P<operator>[-+*/^()\u00d7\u00f7\u2212\u2013])|(?P<equals>=)"
     r"|(?P<word>[a-z][a-z'.-]*[a-z']|[a-z])|(?P<money>\$)|(?P<space>\s+)|(?P<other>.)",
     re.ASCII,
 )
+_SENTENCE_END = re.compile(r"\n|(?<=[a-z)\d])[.;]\s")
 _MAX_UNIT_WORDS = 4
 
 
@@ -81,28 +84,29 @@ def read_worked(solution: str) -> Worked:
     text = _FINAL.sub("", solution[:MAX_SOLUTION])
     steps: list[WrittenStep] = []
     unreadable: list[str] = []
-    for line in re.split(r"\n|(?<=[a-z)\d])[.;]\s", text):
-        at = 0
-        # An annotation stands where its result does; what is between annotations is prose.
-        notes = list(_ANNOTATION.finditer(line))
-        prose = _prose(_ANNOTATION.sub("\x00", line)) if "=" in line or "equal" in line else []
-        for mark, equation in prose:
-            while at < mark:
-                _note(notes[at][1], steps, unreadable)
-                at += 1
-            steps.append(equation)
-        for note in notes[at:]:
-            _note(note[1], steps, unreadable)
+    for line in _SENTENCE_END.split(text):
+        notes = _ANNOTATION.findall(line)
+        read = [_note(note) for note in notes]
+        unreadable.extend(note for note, step in zip(notes, read, strict=True) if step is None)
+        # "102 - 72 = <<30=30>>30": the annotation only repeats what the prose works out.
+        shown = [
+            note if step is not None and isinstance(step.expression, Number) else None
+            for note, step in zip(notes, read, strict=True)
+        ]
+        found = [
+            (index + 0.5, step)
+            for index, step in enumerate(read)
+            if step is not None and not isinstance(step.expression, Number)
+        ]
+        if "=" in line or "equal" in line:
+            found += _prose(_ANNOTATION.sub("\x00", line), shown)
+        steps.extend(step for _, step in sorted(found, key=lambda pair: pair[0]))
     return Worked(steps=tuple(steps), unreadable=tuple(unreadable))
 
 
-def _note(inside: str, steps: list[WrittenStep], unreadable: list[str]) -> None:
+def _note(inside: str) -> WrittenStep | None:
     left, _, right = inside.rpartition("=")
-    step = _step(left.split("=")[0], right, "annotation")
-    if step is None:
-        unreadable.append(inside)
-    elif not isinstance(step.expression, Number):
-        steps.append(step)
+    return _step(left.split("=")[0], right, "annotation")
 
 
 def _step(left: str, right: str, source: Source) -> WrittenStep | None:
@@ -110,40 +114,62 @@ def _step(left: str, right: str, source: Source) -> WrittenStep | None:
     value = None if stated is None else evaluate(stated)
     if expression is None or value is None:
         return None
+    points = in_points(expression) if isinstance(stated, Number) and stated.percent else None
     decimals = re.search(r"\.(\d+)", right)
     return WrittenStep(
-        expression=expression,
-        stated=value,
+        expression=expression if points is None else points,
+        stated=value if points is None else value * 100,
         places=len(decimals[1]) if decimals else 0,
         source=source,
     )
 
 
-def _prose(line: str) -> list[tuple[int, WrittenStep]]:
-    """Return the equations of a line, each with the number of annotations before it."""
+def _prose(line: str, shown: list[str | None]) -> list[tuple[float, WrittenStep]]:
+    """Return the equations of a line, each with the number of annotations before it.
+
+    Args:
+        line: one sentence, a NUL in the place of each annotation.
+        shown: for each annotation that works nothing out, its text.
+    """
     text = line.lower()
     for pattern, sign in _WORDS:
         text = pattern.sub(sign, text)
     tokens = _without_units([(str(m.lastgroup), m[0]) for m in _TOKEN.finditer(text)])
-    found: list[tuple[int, WrittenStep]] = []
+    found: list[tuple[float, WrittenStep]] = []
     for at, (kind, _) in enumerate(tokens):
-        right = tokens[at + 1 : at + 2]
-        if kind != "equals" or not right or right[0][0] != "number":
+        if kind != "equals":
             continue
-        after = tokens[at + 2][0] if at + 2 < len(tokens) else "end"
-        if after in {"operator", "mark"}:
-            continue
-        start = at
-        while start and tokens[start - 1][0] in {"number", "operator"}:
-            start -= 1
-        left = " ".join(word for _, word in tokens[start:at])
-        # A sign at the start continues something unread, such as a variable.
-        if not left or left[0] in "+-*/^)":
-            continue
-        step = _step(left, right[0][1], "prose")
-        if step is not None and count_operations(step.expression):
-            found.append((sum(k == "mark" for k, _ in tokens[:at]), step))
+        before = sum(k == "mark" for k, _ in tokens[:at])
+        left, right = _left(tokens[:at]), _right(tokens[at + 1 :])
+        if tokens[at + 1 : at + 2] == [("mark", "\x00")] and before < len(shown):
+            right = (shown[before] or "").partition("=")[0]
+        if left and right:
+            step = _step(left, right, "prose")
+            if step is not None and count_operations(step.expression):
+                found.append((float(before), step))
     return found
+
+
+def _left(tokens: list[tuple[str, str]]) -> str:
+    """Return the expression that ends here, or nothing."""
+    start = len(tokens)
+    while start and tokens[start - 1][0] in {"number", "operator"}:
+        start -= 1
+    left = " ".join(word for _, word in tokens[start:])
+    # A sign at the start continues something unread, such as a variable.
+    return "" if left[:1] in {*"+-*/^)"} else left
+
+
+def _right(tokens: list[tuple[str, str]]) -> str:
+    """Return the number or fraction that stands here alone, or nothing."""
+    kinds = [kind for kind, _ in tokens[:4]]
+    if kinds[:3] == ["number", "operator", "number"] and tokens[1][1] == "/":
+        length = 3
+    else:
+        length = 1 if kinds[:1] == ["number"] else 0
+    if not length or kinds[length : length + 1] in (["operator"], ["mark"]):
+        return ""
+    return "".join(word for _, word in tokens[:length])
 
 
 def _without_units(tokens: list[tuple[str, str]]) -> list[tuple[str, str]]:

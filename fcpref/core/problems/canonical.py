@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from fcpref.core.canon import content_id
-from fcpref.core.logic.formulas import Atom, Formula, Not, atom_of
+from fcpref.core.canon import content_id, short
+from fcpref.core.logic.formulas import Not, atom_of
+from fcpref.core.logic.syntax import show
+from fcpref.errors import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fcpref.core.logic.chaining import Rule
+    from fcpref.core.logic.formulas import Formula
 
 Clause = tuple[str, tuple[tuple[bool, str, str], ...]]
 _ROUNDS = 6
@@ -25,10 +28,17 @@ _ROUNDS = 6
 def deduction_form(
     facts: Sequence[Formula], rules: Sequence[Rule], claim: Formula
 ) -> tuple[object, ...]:
-    """Return plain data that is equal for problems that differ only in names and order."""
-    clauses: list[Clause] = [("fact", (_signed(fact),)) for fact in facts]
-    clauses += [("rule", (_signed(rule.body), _signed(rule.head))) for rule in rules]
-    clauses.append(("claim", (_signed(claim),)))
+    """Return plain data that is equal for problems that differ only in names and order.
+
+    Raises:
+        ProblemError: a fact, a side of a rule or the claim is not a literal with one term.
+    """
+    clauses: list[Clause] = [("fact", (_signed(fact, None),)) for fact in facts]
+    clauses += [
+        ("rule", (_signed(rule.body, rule.variable), _signed(rule.head, rule.variable)))
+        for rule in rules
+    ]
+    clauses.append(("claim", (_signed(claim, None),)))
     # A rule and its contrapositive are one rule to the splitter: a disguise is still a disguise.
     clauses = [_contrapositive_free(clause) for clause in clauses]
     colours: dict[str, str] = defaultdict(lambda: "0")
@@ -37,11 +47,13 @@ def deduction_form(
     return tuple(sorted(repr(_coloured(clause, colours)) for clause in clauses))
 
 
-def _signed(literal: Formula) -> tuple[bool, str, str]:
+def _signed(literal: Formula, variable: str | None) -> tuple[bool, str, str]:
     atom = atom_of(literal)
-    assert isinstance(atom, Atom)
-    term = atom.terms[0]
-    return (not isinstance(literal, Not), f"p:{atom.predicate}", "x" if term == "x" else f"c:{term}")
+    if atom is None or len(atom.terms) != 1:
+        message = f"{show(literal)} is not a literal with one term"
+        raise ProblemError(message)
+    term = "x" if atom.terms[0] == variable else f"c:{atom.terms[0]}"
+    return not isinstance(literal, Not), f"p:{atom.predicate}", term
 
 
 def _contrapositive_free(clause: Clause) -> Clause:
@@ -70,6 +82,6 @@ def _refine(clauses: Sequence[Clause], colours: dict[str, str]) -> dict[str, str
             if term != "x":
                 seen[term].append([sign, around])
     return {
-        name: content_id([colours[name], sorted(repr(item) for item in items)])[7:23]
+        name: short(content_id([colours[name], sorted(repr(item) for item in items)]))
         for name, items in seen.items()
     }

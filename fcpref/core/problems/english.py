@@ -13,7 +13,7 @@ from fcpref.core.logic.chaining import as_rule
 from fcpref.core.logic.formulas import atom_of
 from fcpref.errors import ProblemError
 
-_LITERAL = re.compile(r"([A-Za-z]{1,20}) is (not )?([A-Za-z]{1,20})", re.ASCII)
+_LITERAL = re.compile(r"([A-Za-z]{1,20}) is (not )?(?!(?i:not)$)([A-Za-z]{1,20})", re.ASCII)
 
 
 def say(formula: Formula) -> str:

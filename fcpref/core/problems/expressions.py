@@ -10,7 +10,7 @@ import re
 from fractions import Fraction
 from typing import Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fcpref.core.numbers import read_number, too_large
 
@@ -19,12 +19,13 @@ MAX_LENGTH = 400
 MAX_NESTING = 12
 MAX_EXPONENT = 64
 _TOKEN = re.compile(
-    r"(?P<number>(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?P<percent>\s?%)?)"
-    r"|(?P<operator>\*\*|[-+*/^()\[\]x\u00d7\u00f7\u2212\u2013])|(?P<skip>[\s$]+)",
+    r"(?P<mixed>\d{1,6}\s+(?:and\s+)?\d{1,6}/\d{1,6}(?![\d.]))"
+    r"|(?P<number>(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?P<percent>\s?%)?)"
+    r"|(?P<operator>\*\*|//|[-+*/^()\[\]x\u00d7\u00f7\u2212\u2013])|(?P<skip>[\s$]+)",
     re.ASCII,
 )
 _SAME: dict[str, str] = {
-    "**": "^", "x": "*", "\u00d7": "*", "\u00f7": "/", "\u2212": "-", "\u2013": "-", "[": "(",
+    "**": "^", "//": "/", "x": "*", "\u00d7": "*", "\u00f7": "/", "\u2212": "-", "\u2013": "-", "[": "(",
     "]": ")",
 }  # fmt: skip
 _RANK: dict[str, int] = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 4}
@@ -94,6 +95,24 @@ def apply(operator: Operator, left: Fraction, right: Fraction) -> Fraction | Non
     return None if too_large(value) else value
 
 
+def in_points(expression: Expression) -> Expression | None:
+    """Return an expression of a percentage with its value in points: 60% * 40% is 60% of 40.
+
+    None where the expression is not a sum, multiple or share of percentages.
+    """
+    if isinstance(expression, Number):
+        return Number(value=expression.value * 100) if expression.percent else None
+    left, right = in_points(expression.left), in_points(expression.right)
+    match expression.operator:
+        case "+" | "-" if left is not None and right is not None:
+            return evolve(expression, left=left, right=right)
+        case "*" if right is not None:
+            return evolve(expression, right=right)
+        case "*" | "/" if left is not None:
+            return evolve(expression, left=left)
+    return None
+
+
 def count_operations(expression: Expression) -> int:
     """Return how many operators an expression has."""
     if isinstance(expression, Number):
@@ -115,6 +134,12 @@ def _tokens(text: str) -> list[str | Number] | None:
         at = found.end()
         if found["operator"]:
             tokens.append(_SAME.get(found["operator"], found["operator"]))
+        elif found["mixed"]:
+            whole, _, part = found["mixed"].replace("and", " ").partition(" ")
+            fraction = read_number(part.strip())
+            if fraction is None:
+                return None
+            tokens.append(Number(value=int(whole) + fraction))
         elif found["number"]:
             digits = found["number"].rstrip("% ").rstrip(",")
             value = read_number(digits.replace(",", ""))

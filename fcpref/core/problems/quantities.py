@@ -1,4 +1,4 @@
-"""The numbers that an English text gives: numerals, number words, fractions, percent forms."""
+"""The numbers that an English text gives: numerals, number words, fractions, percents, money."""
 
 from __future__ import annotations
 
@@ -10,58 +10,148 @@ _UNITS = (
     "sixteen seventeen eighteen nineteen"
 ).split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_WORDS: dict[str, Fraction] = {
-    **{word: Fraction(value) for value, word in enumerate(_UNITS)},
-    **{word: Fraction(10 * value) for value, word in enumerate(_TENS, start=2)},
-    **{
-        f"{tens}-{unit}": Fraction(10 * t + u)
-        for t, tens in enumerate(_TENS, start=2)
-        for u, unit in enumerate(_UNITS[1:10], start=1)
-    },
-    "hundred": Fraction(100), "thousand": Fraction(1_000), "million": Fraction(1_000_000),
-    "dozen": Fraction(12), "dozens": Fraction(12), "half": Fraction(1, 2), "halves": Fraction(1, 2),
-    "halved": Fraction(1, 2), "third": Fraction(1, 3), "thirds": Fraction(1, 3),
-    "quarter": Fraction(1, 4), "quarters": Fraction(1, 4), "fourth": Fraction(1, 4),
-    "fourths": Fraction(1, 4), "fifth": Fraction(1, 5), "fifths": Fraction(1, 5),
-    "sixth": Fraction(1, 6), "sixths": Fraction(1, 6), "seventh": Fraction(1, 7),
-    "sevenths": Fraction(1, 7), "eighth": Fraction(1, 8), "eighths": Fraction(1, 8),
-    "ninth": Fraction(1, 9), "tenth": Fraction(1, 10), "tenths": Fraction(1, 10),
-    "twice": Fraction(2), "double": Fraction(2), "doubled": Fraction(2), "doubles": Fraction(2),
-    "couple": Fraction(2), "pair": Fraction(2), "pairs": Fraction(2), "both": Fraction(2),
-    "thrice": Fraction(3), "triple": Fraction(3), "tripled": Fraction(3), "triples": Fraction(3),
-    "quadruple": Fraction(4), "quadrupled": Fraction(4), "once": Fraction(1), "single": Fraction(1),
+_CARDINALS = {
+    **{word: value for value, word in enumerate(_UNITS)},
+    **{word: 10 * value for value, word in enumerate(_TENS, start=2)},
+}
+_SCALES = {
+    "dozen": 12, "hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 10**9,
 }  # fmt: skip
-_WORD = re.compile(r"[a-z]+(?:-[a-z]+)?", re.ASCII)
-_FRACTION_WORDS = re.compile(r"\b([a-z]+)[- ]([a-z]+)\b", re.ASCII)
+_PARTS = {
+    "half": 2, "halve": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
+    "eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "sixteenth": 16, "twentieth": 20,
+    "hundredth": 100,
+}  # fmt: skip
+_MULTIPLES = {
+    "once": 1, "single": 1, "twice": 2, "double": 2, "couple": 2, "pair": 2, "both": 2, "twin": 2,
+    "thrice": 3, "triple": 3, "triplet": 3, "quadruple": 4, "quintuple": 5, "fortnight": 14,
+    "decade": 10, "century": 100,
+}  # fmt: skip
+_COINS = {"penny": 1, "pennie": 1, "nickel": 5, "dime": 10, "quarter": 25}
 _MAX_TEXT = 20_000
+_TOKEN = re.compile(
+    r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+|[a-z]+|[%/:$]|[.,;?!]|\S", re.ASCII
+)
+_MIXED = re.compile(r"\b(\d{1,6})[ -](?:and )?(\d{1,6})/(\d{1,6})")
+_RATIO = re.compile(r"\b(\d{1,6})\s?/\s?(\d{1,6})")
+_CLOCK = re.compile(r"\b(\d{1,3})[ -]hours?,?(?: and)? (\d{1,2})[ -]minutes?")
+_MAX_DIGITS = 40
+_LARGEST = 10**15
 
 
 def quantities(text: str) -> frozenset[Fraction]:
-    """Return every number that a text gives.
+    """Return every number that a text gives; never raises.
 
-    A percentage p also gives p/100, 1 - p/100, 1 + p/100, 100 - p and 100 + p; a mixed number its
-    parts too; "two-thirds" also 2/3.
+    - numerals (``1,200``, ``.5``), fractions (``3/4``), mixed numbers (``2 1/2``, ``one and a
+      half``) with their parts;
+    - number words, hyphenated or not (``twenty-five``, ``two hundred``, ``$1.5 million``, ``half a
+      dozen``), parts (``a third``, ``two-thirds``) and multiples (``twice``, ``pair``);
+    - a percentage p also as p/100, 1 - p/100, 1 + p/100, 100 - p and 100 + p;
+    - cents and coins also in dollars; ``1 hour 30 minutes`` also in hours.
     """
+    lowered = text[:_MAX_TEXT].lower().replace("\u2019", "'")
+    found = _ratios(lowered)
+    tokens = _TOKEN.findall(lowered)
+    at = 0
+    while at < len(tokens):
+        found |= _of_word(tokens, at)
+        value, after = _number(tokens, at)
+        if value is None:
+            at += 1
+            continue
+        found |= {value, *_read_with_next(value, tokens, after)}
+        # Parts of a longer number are numbers of the text too: "two hundred" gives 2 and 100.
+        found |= {plain for token in tokens[at:after] if (plain := _plain(token)) is not None}
+        at = max(after, at + 1)
+    return frozenset(found)
+
+
+def _ratios(text: str) -> set[Fraction]:
     found: set[Fraction] = set()
-    lowered = text[:_MAX_TEXT].lower()
-    for match in re.finditer(r"\d[\d,]*(?:\.\d+)?|\.\d+", lowered):
-        digits = match[0].replace(",", "")
-        if len(digits) <= 40:  # noqa: PLR2004 - no real quantity is longer
-            found.add(Fraction(digits))
-    for top, bottom in re.findall(r"(\d{1,6})\s?/\s?(\d{1,6})", lowered):
+    for top, bottom in _RATIO.findall(text):
         if int(bottom):
             found.add(Fraction(int(top), int(bottom)))
-    for whole, top, bottom in re.findall(r"(\d{1,6})[ -](\d{1,6})/(\d{1,6})", lowered):
+    for whole, top, bottom in _MIXED.findall(text):
         if int(bottom):
             found.add(int(whole) + Fraction(int(top), int(bottom)))
-    for digits in re.findall(r"(\d{1,9}(?:\.\d{1,6})?)\s?(?:%|percent)", lowered):
-        found |= _percent_forms(Fraction(digits))
-    for word in _WORD.findall(lowered):
-        found |= {_WORDS[part] for part in (word, *word.split("-")) if part in _WORDS}
-    for first, second in _FRACTION_WORDS.findall(lowered):
-        if first in _WORDS and second in _WORDS:
-            found.add(_WORDS[first] * _WORDS[second])
-    return frozenset(found)
+    found |= {int(hours) + Fraction(int(minutes), 60) for hours, minutes in _CLOCK.findall(text)}
+    return found
+
+
+def _number(tokens: list[str], at: int) -> tuple[Fraction | None, int]:
+    """Read a cardinal from tokens: "two hundred and five", "1.5 million"; and where it ends."""
+    group = _plain(tokens[at])
+    if group is None:
+        return None, at
+    total = Fraction(0)
+    # "20 five-dollar bills" is no 25: only words go on with words.
+    spelled = tokens[at].isalpha()
+    at += 1
+    while at < len(tokens):
+        joint = tokens[at] if tokens[at] in {"-", "and"} and at + 1 < len(tokens) else ""
+        step = 2 if joint else 1
+        word = tokens[at + step - 1]
+        if word in _SCALES and joint != "and" and total + group <= _LARGEST:
+            group *= _SCALES[word]
+            if _SCALES[word] >= 1_000:  # noqa: PLR2004 - from here on groups are added up
+                total, group = total + group, Fraction(0)
+        elif spelled and word in _CARDINALS and _goes_on(total + group, _CARDINALS[word], joint):
+            group += _CARDINALS[word]
+        else:
+            break
+        at += step
+    return total + group, at
+
+
+def _goes_on(value: Fraction, unit: int, joint: str) -> bool:
+    """Tell whether a number goes on: "twenty" with "five", "hundred" with "and five"."""
+    if value == 0 or unit == 0 or value.denominator != 1:
+        return False
+    if value % 100 == 0:
+        return True
+    tens = value % 100
+    return joint != "and" and tens % 10 == 0 and tens > 10 and unit < 10  # noqa: PLR2004
+
+
+def _plain(token: str) -> Fraction | None:
+    if token[-1] in "0123456789":
+        return Fraction(token.replace(",", "")) if len(token) <= _MAX_DIGITS else None
+    if token in _CARDINALS:
+        return Fraction(_CARDINALS[token])
+    scale = _SCALES.get(token.removesuffix("s"))
+    return None if scale is None else Fraction(scale)
+
+
+def _of_word(tokens: list[str], at: int) -> set[Fraction]:
+    """Return what a word that is no cardinal gives."""
+    token = "half" if tokens[at] == "halves" else tokens[at]
+    stems = {token, token.removesuffix("s"), token.removesuffix("d")}
+    found = {Fraction(1, _PARTS[stem]) for stem in stems if stem in _PARTS}
+    found |= {Fraction(_MULTIPLES[stem]) for stem in stems if stem in _MULTIPLES}
+    for coin in (_COINS[stem] for stem in stems if stem in _COINS):
+        found |= {Fraction(coin), Fraction(coin, 100)}
+    if token in _PARTS:
+        after = [word for word in tokens[at + 1 : at + 4] if word not in {"-", "a", "of"}]
+        if after and after[0] in _SCALES:
+            found.add(Fraction(_SCALES[after[0]], _PARTS[token]))
+    return found
+
+
+def _read_with_next(value: Fraction, tokens: list[str], at: int) -> set[Fraction]:
+    """Return the other readings of a number, given the words after it."""
+    words = [token for token in tokens[at : at + 4] if token != "-"]
+    match words:
+        case ["%", *_] | ["percent", *_]:
+            return _percent_forms(value)
+        case ["cent" | "cents" | "\u00a2", *_]:
+            return {value / 100}
+        case ["and", "a" | "one", ("half" | "quarter" | "third") as part, *_]:
+            return {value + Fraction(1, _PARTS[part])}
+        case [part, *_] if part.removesuffix("s") in _PARTS:
+            return {value / _PARTS[part.removesuffix("s")]}
+        case ["halves", *_]:
+            return {value / 2}
+    return set()
 
 
 def _percent_forms(p: Fraction) -> set[Fraction]:

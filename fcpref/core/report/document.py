@@ -12,7 +12,7 @@ from attrs.validators import min_len
 if TYPE_CHECKING:
     from attrs import Attribute
 
-Unit = Literal["share", "number"]
+Unit = Literal["share", "points", "number"]
 
 # Beyond this the arithmetic of an axis overflows, and nobody reads the ticks.
 MAGNITUDE = 1e12
@@ -43,8 +43,9 @@ class Table:
     def _rectangular(self, _: Attribute[object], rows: tuple[tuple[str, ...], ...]) -> None:
         for row in rows:
             if len(row) != len(self.columns):
-                message = f"a row of {len(row)} cells in a table of {len(self.columns)} columns"
-                raise ValueError(message)
+                raise ValueError(
+                    f"a row of {len(row)} cells in a table of {len(self.columns)} columns"
+                )
 
     @property
     def numeric(self) -> tuple[bool, ...]:
@@ -74,11 +75,9 @@ class Point:
     def _drawable(self, _: Attribute[float], value: float) -> None:
         ends = [end for end in (self.low, self.high) if end is not None]
         if not all(math.isfinite(x) and abs(x) <= MAGNITUDE for x in (value, *ends)):
-            message = f"{(value, self.low, self.high)} cannot be drawn"
-            raise ValueError(message)
+            raise ValueError(f"{(value, self.low, self.high)} cannot be drawn")
         if len(ends) == 1 or ends != sorted(ends):
-            message = f"an interval needs two ends in order, not {(self.low, self.high)}"
-            raise ValueError(message)
+            raise ValueError(f"an interval needs two ends in order, not {(self.low, self.high)}")
 
 
 @final
@@ -101,7 +100,8 @@ class Figure:
         series: at least one, each with one point for each category.
         category_label: title of the category axis.
         value_label: title of the value axis.
-        unit: ``share`` is written in percent, ``number`` as it is.
+        unit: a ``share`` is written in percent, a difference of shares in percentage ``points``
+            with its sign, a ``number`` as it is.
 
     Raises:
         ValueError: a series has another number of points than there are categories.
@@ -119,11 +119,10 @@ class Figure:
     def _complete(self, _: Attribute[object], series: tuple[Series, ...]) -> None:
         for one in series:
             if len(one.points) != len(self.categories):
-                message = (
+                raise ValueError(
                     f"series {one.name!r} has {len(one.points)} points "
                     f"for {len(self.categories)} categories"
                 )
-                raise ValueError(message)
 
     @property
     def extent(self) -> tuple[float, float]:

@@ -11,20 +11,32 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from fcpref.core.report.document import BarFigure, Figure, LineFigure, Point
+from fcpref.core.report.marks import (
+    CHARACTER,
+    colour,
+    hover,
+    label,
+    marker,
+    path,
+    rule,
+    tick_text,
+    words,
+)
 from fcpref.core.report.markup import Markup, element, text
 from fcpref.core.report.scale import Scale, scale
-from fcpref.core.report.wording import point_bounds, quantity
+from fcpref.core.report.wording import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WIDTH = 720.0
-CHARACTER = 6.7  # a little more than the mean width of a 12-unit sans-serif character
-PALETTE = 6
 BAR, BAR_GAP, GROUP_GAP = 15.0, 3.0, 16.0
+TOP = 4.0
 LABELS = 200.0  # the most that category labels may take of the width
+VALUES = 64.0  # room for values beside the longest bar
 LINE_HEIGHT = 320.0
-DODGE = 5.0  # series stand this far apart, so that their whiskers do not hide each other
+LEAST_LABEL = 40.0
+DODGE = 8.0  # series stand this far apart, so that their whiskers do not hide each other
 
 
 def svg(figure: BarFigure | LineFigure, identity: str) -> Markup:
@@ -34,197 +46,146 @@ def svg(figure: BarFigure | LineFigure, identity: str) -> Markup:
         figure: what to draw.
         identity: prefix of the drawing's element ids, unique in the page.
     """
-    drawing = _bars(figure) if isinstance(figure, BarFigure) else _lines(figure)
+    height, marks = _bars(figure) if isinstance(figure, BarFigure) else _lines(figure)
     title, description = f"{identity}-title", f"{identity}-desc"
     return element(
         "svg",
         {
-            "viewBox": f"0 0 {WIDTH:.0f} {drawing.height:.0f}",
+            "viewBox": f"0 0 {WIDTH:.0f} {height:.0f}",
             "role": "img",
             "aria-labelledby": f"{title} {description}",
         },
         element("title", {"id": title}, text(figure.title)),
         element("desc", {"id": description}, text(figure.description)),
-        *drawing.marks,
+        *marks,
     )
 
 
 def key(figure: BarFigure | LineFigure, index: int) -> Markup:
     """Draw the sign of one series for the legend."""
     mark = (
-        element("rect", {"class": _colour("fill", index), "width": 12, "height": 12, "rx": 2})
+        element("rect", {"class": colour("fill", index), "width": 12, "height": 12, "rx": 2})
         if isinstance(figure, BarFigure)
-        else _marker(6, 6, index)
+        else marker(6, 6, index)
     )
     return element("svg", {"class": "key", "viewBox": "0 0 12 12", "aria-hidden": "true"}, mark)
 
 
-@frozen(kw_only=True)
-class _Drawing:
-    height: float
-    marks: tuple[Markup, ...]
-
-
-def _bars(figure: BarFigure) -> _Drawing:
-    count = len(figure.series)
-    group = count * (BAR + BAR_GAP) - BAR_GAP + GROUP_GAP
-    longest = max(len(category) for category in figure.categories)
-    left = min(LABELS, longest * CHARACTER) + 14
-    axis = scale(figure.extent, left, WIDTH - 64)
-    bottom = group * len(figure.categories) + 4
-    marks = [*_grid_of_bars(axis, figure, bottom)]
+def _bars(figure: BarFigure) -> tuple[float, list[Markup]]:
+    bars = len(figure.series) * (BAR + BAR_GAP) - BAR_GAP
+    group = bars + GROUP_GAP
+    longest = max(len(category) for category in figure.categories) * CHARACTER
+    axis = scale(figure.extent, min(LABELS, longest) + 14, WIDTH - VALUES)
+    bottom = group * len(figure.categories) + TOP
+    marks = list(_bar_grid(axis, figure, bottom))
     for row, category in enumerate(figure.categories):
-        top = row * group + GROUP_GAP / 2 + 4
-        middle = top + (group - GROUP_GAP) / 2
-        marks.append(_label(category, left - 10, middle + 4, "end", LABELS))
+        top = row * group + GROUP_GAP / 2 + TOP
+        marks.append(label(category, axis.start - 10, top + bars / 2 + 4, "end", LABELS))
         for index, one in enumerate(figure.series):
             point = one.points[row]
             if point is not None:
-                y = top + index * (BAR + BAR_GAP)
-                hint = _hint(category, one.name, point, figure)
-                marks.append(_bar(point, axis, y, index, figure, hint))
-    marks.append(_rule("axis", axis.at(0), 4, axis.at(0), bottom))
-    return _Drawing(height=bottom + 42, marks=tuple(marks))
+                marks.append(
+                    element(
+                        "g",
+                        {},
+                        hover(category, one.name, point, figure),
+                        *_bar(point, axis, top + index * (BAR + BAR_GAP), colour("fill", index)),
+                        _bar_value(quantity(point.value, figure.unit), point, axis, top, index),
+                    )
+                )
+    marks.append(rule("axis", axis.at(0), TOP, axis.at(0), bottom))
+    return bottom + 42, marks
 
 
-def _grid_of_bars(axis: Scale, figure: Figure, bottom: float) -> Iterator[Markup]:
+def _bar_grid(axis: Scale, figure: Figure, bottom: float) -> Iterator[Markup]:
     for tick in axis.ticks:
-        yield _rule("grid", axis.at(tick), 4, axis.at(tick), bottom)
-        yield _words(_tick(tick, axis, figure), axis.at(tick), bottom + 16, "middle", "tick")
-    yield _words(figure.value_label, (axis.start + axis.stop) / 2, bottom + 36, "middle", "name")
+        x = axis.at(tick)
+        yield rule("grid", x, TOP, x, bottom)
+        yield words(tick_text(tick, axis, figure), x, bottom + 16, "middle", "tick")
+    yield words(figure.value_label, (axis.start + axis.stop) / 2, bottom + 37, "middle", "name")
 
 
-def _bar(  # noqa: PLR0913 - geometry and content of one mark
-    point: Point, axis: Scale, y: float, index: int, figure: Figure, hint: Markup
-) -> Markup:
-    ends = sorted((axis.at(0), axis.at(point.value)))
-    middle = y + BAR / 2
-    shape = {
-        "class": _colour("fill", index),
-        "x": ends[0],
-        "y": y,
-        "width": ends[1] - ends[0],
-        "height": BAR,
-    }
-    marks = [hint, element("rect", shape)]
-    reach = ends[1]
+def _bar(point: Point, axis: Scale, y: float, style: str) -> Iterator[Markup]:
+    left, right = sorted((axis.at(0), axis.at(point.value)))
+    yield element("rect", {"class": style, "x": left, "y": y, "width": right - left, "height": BAR})
     if point.low is not None and point.high is not None:
         low, high = axis.at(point.low), axis.at(point.high)
-        marks.append(
-            _path("whisker", f"M{low:.1f} {middle:.1f}H{high:.1f}{_cap(low, y)}{_cap(high, y)}")
-        )
-        reach = max(reach, high)
-    value = quantity(point.value, figure.unit)
-    marks.append(_words(value, reach + 7, middle + 4, "start", "value"))
-    return element("g", {}, *marks)
+        caps = "".join(f"M{end:.1f} {y + 4:.1f}v{BAR - 8:.1f}" for end in (low, high))
+        yield path("whisker", f"M{low:.1f} {y + BAR / 2:.1f}H{high:.1f}{caps}")
 
 
-def _cap(x: float, y: float) -> str:
-    return f"M{x:.1f} {y + 4:.1f}V{y + BAR - 4:.1f}"
+def _bar_value(written: str, point: Point, axis: Scale, top: float, index: int) -> Markup:
+    # Beyond the bar and its whisker, whichever reaches further to the right.
+    ends = [0.0, point.value, *([] if point.high is None else [point.high])]
+    y = top + index * (BAR + BAR_GAP) + BAR / 2 + 4
+    return words(written, axis.at(max(ends)) + 7, y, "start", "value")
 
 
-def _lines(figure: LineFigure) -> _Drawing:
-    top, bottom = 12.0, LINE_HEIGHT - 52
-    axis = scale(figure.extent, bottom, top)
-    left = 30 + CHARACTER * max(len(_tick(tick, axis, figure)) for tick in axis.ticks)
-    step = (WIDTH - left - 12) / len(figure.categories)
-    marks = [*_grid_of_lines(axis, figure, left)]
-    # Labels that would run into each other are thinned out, evenly.
-    longest = max(len(category) for category in figure.categories)
-    every = max(1, min(len(figure.categories), round(longest * CHARACTER / step + 0.5)))
-    for column in range(0, len(figure.categories), every):
-        x = left + step * (column + 0.5)
-        room = max(step * every, 40)
-        marks.append(_label(figure.categories[column], x, bottom + 18, "middle", room))
+@frozen(kw_only=True)
+class _Frame:
+    """Where a line drawing's columns lie: the left edge of the first, and their width."""
+
+    left: float
+    step: float
+
+    def centre(self, column: int) -> float:
+        return self.left + self.step * (column + 0.5)
+
+
+def _lines(figure: LineFigure) -> tuple[float, list[Markup]]:
+    axis = scale(figure.extent, LINE_HEIGHT - 52, 12)
+    left = 30 + CHARACTER * max(len(tick_text(tick, axis, figure)) for tick in axis.ticks)
+    frame = _Frame(left=left, step=(WIDTH - 12 - left) / len(figure.categories))
+    marks = [*_line_grid(axis, figure, left), *_column_labels(figure, frame)]
+    # However many series there are, they keep within half of their column.
+    dodge = min(DODGE, frame.step / 2 / len(figure.series))
     for index in range(len(figure.series)):
-        shift = DODGE * (index - (len(figure.series) - 1) / 2)
-        marks.append(_line(figure, index, axis, left + step / 2 + shift, step))
-    return _Drawing(height=LINE_HEIGHT, marks=tuple(marks))
+        shift = dodge * (index - (len(figure.series) - 1) / 2)
+        moved = _Frame(left=left + shift, step=frame.step)
+        marks.append(_line(figure, index, axis, moved))
+    return LINE_HEIGHT, marks
 
 
-def _grid_of_lines(axis: Scale, figure: Figure, left: float) -> Iterator[Markup]:
+def _column_labels(figure: LineFigure, frame: _Frame) -> Iterator[Markup]:
+    # Labels that would run into each other are thinned out, evenly.
+    longest = max(len(category) for category in figure.categories) * CHARACTER
+    every = int(min(longest, LABELS) / frame.step) + 1
+    for column in range(0, len(figure.categories), every):
+        room = max(frame.step * every, LEAST_LABEL)
+        content = figure.categories[column]
+        yield label(content, frame.centre(column), LINE_HEIGHT - 34, "middle", room)
+
+
+def _line_grid(axis: Scale, figure: Figure, left: float) -> Iterator[Markup]:
     for tick in axis.ticks:
         y = axis.at(tick)
-        yield _rule("axis" if tick == 0 else "grid", left, y, WIDTH - 12, y)
-        yield _words(_tick(tick, axis, figure), left - 8, y + 4, "end", "tick")
+        yield rule("grid" if tick else "axis", left, y, WIDTH - 12, y)
+        yield words(tick_text(tick, axis, figure), left - 8, y + 4, "end", "tick")
     centre = (left + WIDTH - 12) / 2
-    yield _words(figure.category_label, centre, LINE_HEIGHT - 8, "middle", "name")
-    middle = (axis.start + axis.stop) / 2
-    turned = {"transform": f"rotate(-90 12 {middle:.0f})"}
-    yield _words(figure.value_label, 12, middle, "middle", "name", turned)
+    yield words(figure.category_label, centre, LINE_HEIGHT - 8, "middle", "name")
+    yield words(figure.value_label, 12, (axis.start + axis.stop) / 2, "middle", "name", turn=-90)
 
 
-def _line(figure: LineFigure, index: int, axis: Scale, x: float, step: float) -> Markup:
+def _line(figure: LineFigure, index: int, axis: Scale, frame: _Frame) -> Markup:
     series = figure.series[index]
-    path, whiskers = "", ""
+    route = whiskers = ""
     marks: list[Markup] = []
-    previous: Point | None = None
+    drawing = False
     for column, point in enumerate(series.points):
         if point is not None:
-            here, y = x + column * step, axis.at(point.value)
-            path += f"{'L' if previous else 'M'}{here:.1f} {y:.1f}"
-            if point.low is not None and point.high is not None:
-                low, high = axis.at(point.low), axis.at(point.high)
-                whiskers += f"M{here:.1f} {low:.1f}V{high:.1f}"
-                whiskers += "".join(f"M{here - 3:.1f} {end:.1f}h6" for end in (low, high))
-            hint = _hint(figure.categories[column], series.name, point, figure)
-            marks.append(element("g", {}, hint, _marker(here, y, index)))
-        previous = point
-    return element(
-        "g",
-        {},
-        _path(f"thin {_colour('stroke', index)}", whiskers),
-        _path(f"line {_colour('stroke', index)}", path),
-        *marks,
-    )
+            x, y = frame.centre(column), axis.at(point.value)
+            route += f"{'L' if drawing else 'M'}{x:.1f} {y:.1f}"
+            whiskers += _whisker(point, axis, x)
+            hint = hover(figure.categories[column], series.name, point, figure)
+            marks.append(element("g", {}, hint, marker(x, y, index)))
+        drawing = point is not None  # a missing value breaks the line
+    stroke = colour("stroke", index)
+    return element("g", {}, path(f"thin {stroke}", whiskers), path(f"line {stroke}", route), *marks)
 
 
-def _marker(x: float, y: float, index: int) -> Markup:
-    """Draw a mark whose shape tells series apart where colours do not."""
-    shapes = (
-        f"M{x - 4:.1f} {y:.1f}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z",
-        f"M{x - 3.7:.1f} {y - 3.7:.1f}h7.4v7.4h-7.4z",
-        f"M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z",
-        f"M{x:.1f} {y - 4.8:.1f}l4.8 8.4h-9.6z",
-    )
-    return _path(_colour("fill", index), shapes[index % len(shapes)])
-
-
-def _hint(category: str, series: str, point: Point, figure: Figure) -> Markup:
-    interval = point_bounds(point, figure.unit)
-    value = quantity(point.value, figure.unit) + (f" ({interval})" if interval else "")
-    return element("title", {}, text(f"{category}, {series}: {value}"))
-
-
-def _tick(tick: float, axis: Scale, figure: Figure) -> str:
-    written = quantity(tick, figure.unit)
-    whole = all(abs(100 * other - round(100 * other)) < 1e-6 for other in axis.ticks)  # noqa: PLR2004
-    return written.replace(".0%", "%") if whole else written
-
-
-def _label(content: str, x: float, y: float, anchor: str, room: float) -> Markup:
-    """Write a label, cut to the room it has; the whole of it shows on hovering."""
-    most = max(2, int(room / CHARACTER))
-    if len(content) <= most:
-        return _words(content, x, y, anchor, "label")
-    cut = _words(content[: most - 1] + "…", x, y, anchor, "label")
-    return element("g", {}, element("title", {}, text(content)), cut)
-
-
-def _words(  # noqa: PLR0913 - place, content and style of one mark
-    content: str, x: float, y: float, anchor: str, style: str, more: dict[str, str] | None = None
-) -> Markup:
-    place = {"class": style, "x": x, "y": y, "text-anchor": anchor}
-    return element("text", {**place, **(more or {})}, text(content))
-
-
-def _rule(style: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
-    return _path(style, f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}")
-
-
-def _path(style: str, route: str) -> Markup:
-    return element("path", {"class": style, "d": route})
-
-
-def _colour(use: str, index: int) -> str:
-    return f"{use}-{index % PALETTE}"
+def _whisker(point: Point, axis: Scale, x: float) -> str:
+    if point.low is None or point.high is None:
+        return ""
+    low, high = axis.at(point.low), axis.at(point.high)
+    caps = "".join(f"M{x - 3:.1f} {end:.1f}h6" for end in (low, high))
+    return f"M{x:.1f} {low:.1f}V{high:.1f}{caps}"

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 BAR_WIDTH = 20
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_SPECIAL = re.compile(r"[\\`*|<>\[\]~#]|&(?=[#\w]+;)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-_BLOCK_START = re.compile(r"^(?:[-+=]|\d+(?=[.)]))")
+_SPECIAL = re.compile(
+    r"[\\`*|\[\]~#]|<(?=[A-Za-z!?/])|&(?=[#\w]+;)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"
+)
+_BLOCK_START = re.compile(r"^(?:[-+=>]|\d+(?=[.)]))")
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\ud800-\udfff]")
 
 

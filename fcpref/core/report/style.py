@@ -17,14 +17,14 @@ _SERIES = "\n".join(
 
 STYLE = f"""
 :root{{color-scheme:light dark;--paper:#fdfdfb;--ink:#1d2125;--soft:#5c636a;--line:#dcdfe0;
---band:#f3f4f2;--accent:#33669f;{_palette(LIGHT)}}}
+--band:#f3f4f2;--accent:#33669f;--bar:.92;{_palette(LIGHT)}}}
 @media (prefers-color-scheme:dark){{:root{{--paper:#16181b;--ink:#e4e5e3;--soft:#a0a6ab;
---line:#363a3f;--band:#1e2125;--accent:#7eaee0;{_palette(DARK)}}}}}
+--line:#363a3f;--band:#1e2125;--accent:#7eaee0;--bar:.7;{_palette(DARK)}}}}}
 *{{box-sizing:border-box}}
 body{{margin:0;background:var(--paper);color:var(--ink);
 font:16px/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;
 overflow-wrap:break-word}}
-main{{max-width:52rem;margin:0 auto;padding:3rem 1.25rem 4rem}}
+main{{max-width:66rem;margin:0 auto;padding:3rem 1.25rem 4rem}}
 h1{{font-size:2rem;line-height:1.2;letter-spacing:-.015em;margin:0 0 1.25rem;text-wrap:balance}}
 h2{{font-size:1.3rem;line-height:1.3;margin:3.25rem 0 .75rem;padding-top:1.1rem;
 border-top:1px solid var(--line)}}
@@ -32,19 +32,20 @@ p{{max-width:68ch;margin:0 0 1rem}}
 nav ul{{display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;list-style:none;margin:0;padding:0;
 font-size:.9rem}}
 a{{color:var(--accent);text-underline-offset:.2em}}
-figure{{margin:2rem 0 2.25rem}}
+figure{{margin:2rem 0 2.25rem;max-width:52rem}}
 figcaption,caption{{text-align:left;font-weight:600;margin-bottom:.7rem;font-size:.97rem}}
 .scroll{{overflow-x:auto}}
 table{{border-collapse:collapse;width:100%;font-size:.9rem;line-height:1.4;
 font-variant-numeric:tabular-nums lining-nums}}
 caption{{padding-bottom:.7rem;margin:0}}
 .data{{margin:2rem 0 2.25rem}}
-th,td{{padding:.42rem .75rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}}
+th,td{{padding:.42rem .6rem;text-align:left;vertical-align:top;
+border-bottom:1px solid var(--line)}}
 th:first-child,td:first-child{{padding-left:.25rem}}
 th:last-child,td:last-child{{padding-right:.25rem}}
 thead th{{color:var(--soft);font-weight:600;vertical-align:bottom;
 border-bottom:1.5px solid var(--soft)}}
-tbody th{{font-weight:500}}
+tbody th{{font-weight:500;min-width:9rem}}
 tbody tr:hover{{background:var(--band)}}
 .number{{text-align:right}}
 td.number{{white-space:nowrap}}
@@ -57,6 +58,7 @@ font-size:.87rem;color:var(--soft)}}
 .plot>svg{{display:block;width:100%;height:auto;overflow:visible}}
 svg text{{font:12px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;fill:var(--ink);
 font-variant-numeric:tabular-nums}}
+svg rect{{fill-opacity:var(--bar)}}
 svg .tick,svg .name{{fill:var(--soft)}}
 svg .grid{{stroke:var(--line);fill:none}}
 svg .axis{{stroke:var(--soft);fill:none}}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fcpref.core.report.document import BarFigure, Table
+from fcpref.core.report.document import BarFigure, Point, Table
 
 if TYPE_CHECKING:
-    from fcpref.core.report.document import Figure, Point, Unit
+    from collections.abc import Callable
+
+    from fcpref.core.evaluation.comparison import Difference
+    from fcpref.core.evaluation.summary import Share
+    from fcpref.core.report.document import Figure, Unit
 
 MINUS = "\N{MINUS SIGN}"
 SMALL_P = 0.001
@@ -29,6 +33,11 @@ def signed(value: float) -> str:
     return _minus(f"{value:+.2f}")
 
 
+def mean(value: float) -> str:
+    """Write a mean of counts with one decimal: "7.0"."""
+    return _minus(f"{value:,.1f}")
+
+
 def number(value: float) -> str:
     """Write a number with at most three significant digits after a whole part is exhausted."""
     if value == int(value) and abs(value) < EXACT_UP_TO:
@@ -43,7 +52,9 @@ def p_value(value: float) -> str:
 
 def quantity(value: float, unit: Unit) -> str:
     """Write a number in a figure's unit."""
-    return share(value) if unit == "share" else number(value)
+    write: dict[Unit, Callable[[float], str]]
+    write = {"share": share, "points": points, "number": number}
+    return write[unit](value)
 
 
 def bounds(low: float, high: float, unit: Unit) -> str:
@@ -58,6 +69,11 @@ def point_bounds(point: Point, unit: Unit) -> str:
     return bounds(point.low, point.high, unit)
 
 
+def estimate(value: Share | Difference) -> Point:
+    """Return an estimate and its interval as a point of a figure."""
+    return Point(value=value.value, low=value.interval.low, high=value.interval.high)
+
+
 def figure_table(figure: Figure) -> Table:
     """Return a figure's numbers as a table: a row for each category, a column for each series."""
     single = len(figure.series) == 1
@@ -67,13 +83,14 @@ def figure_table(figure: Figure) -> Table:
         title=f"{figure.title} ({kind} as numbers)",
         columns=(figure.category_label, *names),
         rows=tuple(
-            (category, *(_cell(one.points[index], figure.unit) for one in figure.series))
+            (category, *(figure_cell(one.points[index], figure.unit) for one in figure.series))
             for index, category in enumerate(figure.categories)
         ),
     )
 
 
-def _cell(point: Point | None, unit: Unit) -> str:
+def figure_cell(point: Point | None, unit: Unit) -> str:
+    """Write a point with its interval, or "" where there is none."""
     if point is None:
         return ""
     interval = point_bounds(point, unit)
@@ -81,7 +98,7 @@ def _cell(point: Point | None, unit: Unit) -> str:
 
 
 def _minus(text: str) -> str:
-    # "-0.0" is a rounded nothing, not a loss.
-    if text.startswith("-") and not any(digit in text for digit in "123456789"):
-        text = text.replace("-", "", 1)
+    # "-0.0" is a rounded nothing, not a loss, and "+0.0" is no gain.
+    if not any(digit in text for digit in "123456789"):
+        return text.lstrip("+-")
     return text.replace("-", MINUS)

@@ -12,7 +12,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from fcpref.core.functions.numbers import read_number
+from fcpref.core.functions import Call, show_call
+from fcpref.core.numbers import read_number
 from fcpref.core.problems.quantities import quantities
 
 if TYPE_CHECKING:
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
     from fcpref.core.functions import Memory
     from fcpref.core.functions.values import Fact
 
-# Units of time, length, weight and money, halves to tenfold, and whole percentages.
+# What a reader knows without being told; a constant alone never makes an answer.
 CONSTANTS = frozenset(
     Fraction(text)
-    for text in "1 2 3 4 5 6 7 8 9 10 12 14 16 20 24 25 30 31 36 48 50 52 60 90 100 180 360 365 366"
-    " 1000 1/2 1/3 2/3 1/4 3/4 1/5 1/10".split()
+    for text in (
+        "1 2 3 4 5 6 7 8 9 10 20 50 100 1000 1000000"  # counting, sharing, metric units, percent
+        " 1/2 1/3 2/3 1/4 3/4 1/5 1/10 1/20 1/100 1/1000"  # everyday parts, coins, metric units
+        " 12 14 24 25 30 60 90 180 360 3600 1440 168"  # dozen, clock, angles, quarter dollar
+        " 28 29 30 31 48 52 365 366"  # calendar
+        " 16 32 36 64 128 144 1760 2000 5280"  # ounces, inches, gallons, miles, tons
+    ).split()
 )
+_HUNDRED = Fraction(100)
 
 
 def supports(memory: Memory) -> tuple[int, ...] | None:
@@ -46,7 +53,7 @@ def _proofs(memory: Memory) -> Mapping[Fraction, tuple[int, ...]]:
     for fact in memory.facts:
         uses = [Fraction(use) for use in fact.uses]
         value = Fraction(fact.key)
-        if value in uses and _changes_nothing(fact, uses):
+        if value in uses and _changes_nothing(fact, uses, memory):
             continue
         behind: set[int] = {fact.call}
         from_problem = False
@@ -66,12 +73,18 @@ def _proofs(memory: Memory) -> Mapping[Fraction, tuple[int, ...]]:
     return proofs
 
 
-def _changes_nothing(fact: Fact, uses: list[Fraction]) -> bool:
+def _changes_nothing(fact: Fact, uses: list[Fraction], memory: Memory) -> bool:
     # With the result among the operands, the other operand is the neutral element (or the first
     # is: 0 + 5, 1 * 5), or a rounding found nothing to round.
     rest = list(uses)
     rest.remove(Fraction(fact.key))
-    return not rest or rest[0] in {Fraction(0), Fraction(1), Fraction(100)}
+    if not rest or rest[0] in {Fraction(0), Fraction(1)}:
+        return True
+    # 100 is neutral for Percent only: 100 - 50 and 100 / 10 do compute something.
+    return rest[0] == _HUNDRED and any(
+        show_call(Call(function="Percent", keywords=(("p", p), ("of", of)))) in memory.calls
+        for p, of in (uses, uses[::-1])
+    )
 
 
 @lru_cache(maxsize=4_096)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from fcpref.core.chains import Chain, replay
 from fcpref.core.functions import FailureCode, Memory, Toolbox
-from fcpref.core.problems import Problem
+
+if TYPE_CHECKING:
+    from fcpref.core.problems import Problem
 
 Support = Callable[[Memory], tuple[int, ...] | None]
 """The calls that establish the answer in `memory`, or None when they do not."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from fcpref.core.tasks import fol_deduction
+from fcpref.core.tasks import fol_deduction, math_gsm8k, math_word
 from fcpref.core.tasks.task import Task
 from fcpref.errors import UsageError
 
 TASKS: Mapping[str, Task] = MappingProxyType(
-    {task.name: task for task in (fol_deduction.TASK,)}
+    {task.name: task for task in (fol_deduction.TASK, math_word.TASK, math_gsm8k.TASK)}
 )
 
 

@@ -7,9 +7,10 @@ not lead to its gold answer gets a named reason, not a lucky operation.
 from __future__ import annotations
 
 from enum import StrEnum
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fcpref.core.functions import Call, show_call
 from fcpref.core.functions.arithmetic import round_half_up
@@ -18,11 +19,10 @@ from fcpref.core.problems.annotations import WrittenStep, read_worked
 from fcpref.core.problems.expressions import Expression, Number, Operation, apply, evaluate
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from fcpref.core.problems import Problem
 
 MAX_CALLS = 18
+_NAMES = {"+": "Add", "-": "Subtract", "*": "Multiply", "/": "Divide", "^": "Power"}
 
 
 class Skip(StrEnum):
@@ -32,7 +32,7 @@ class Skip(StrEnum):
     NO_STEP = "no_step"
     UNPARSEABLE = "unparseable"
     GOLD_NOT_REACHED = "gold_not_reached"
-    WRONG_ANNOTATION = "wrong_annotation"
+    WRONG_STEP = "wrong_step"
     NOTHING_COMPUTED = "nothing_computed"
     TOO_LONG = "too_long"
 
@@ -51,12 +51,14 @@ def explain(problem: Problem) -> tuple[str, ...] | Skip:
     worked = read_worked(problem.solution)
     if not worked.steps:
         return Skip.UNPARSEABLE if worked.unreadable else Skip.NO_STEP
-    steps, last = _ending(worked.steps, gold)
+    ends = _ends(worked.steps, gold)
+    if not ends:
+        return Skip.GOLD_NOT_REACHED
+    plan = _Plan(worked.steps)
+    last = next((end for end in ends if plan.reading(end) is not None), None)
     if last is None:
-        return Skip.UNPARSEABLE if worked.unreadable else Skip.GOLD_NOT_REACHED
-    plan = _Plan(steps)
-    if plan.value(last, rounded=True) != gold:
-        return Skip.WRONG_ANNOTATION
+        return Skip.WRONG_STEP
+    plan.stated(last)
     if not plan.calls:
         return Skip.NOTHING_COMPUTED
     answer = Call(function="Answer", keywords=(("value", gold),))
@@ -64,27 +66,27 @@ def explain(problem: Problem) -> tuple[str, ...] | Skip:
     return Skip.TOO_LONG if len(replies) > MAX_CALLS else replies
 
 
-def _ending(
-    steps: tuple[WrittenStep, ...], gold: Fraction
-) -> tuple[tuple[WrittenStep, ...], int | None]:
-    """Return the steps to use and the last one's index when it states the gold answer.
+def _ends(steps: tuple[WrittenStep, ...], gold: Fraction) -> tuple[int, ...]:
+    """Return the indices of the last step and the last annotation where they state the gold.
 
     Prose is read less surely than annotations: where it leads astray, annotations alone count.
     """
-    if steps[-1].stated == gold:
-        return steps, len(steps) - 1
     noted = [index for index, step in enumerate(steps) if step.source == "annotation"]
-    if noted and steps[noted[-1]].stated == gold:
-        return steps, noted[-1]
-    return steps, None
+    ends = dict.fromkeys((len(steps) - 1, *noted[-1:]))
+    return tuple(end for end in ends if steps[end].stated == gold)
 
 
-@frozen
-class _Result:
-    """What a step's calls give: `exact`, and whether the stated value is a rounding of it."""
+@frozen(kw_only=True)
+class _Reading:
+    """How a step holds.
 
-    exact: Fraction
-    rounded: bool
+    Attributes:
+        value: what its expression gives, exactly; the stated value may be a rounding of it.
+        exact: its operands are the exact values of earlier steps, not their stated roundings.
+    """
+
+    value: Fraction
+    exact: bool
 
 
 class _Plan:
@@ -93,33 +95,105 @@ class _Plan:
     def __init__(self, steps: tuple[WrittenStep, ...]) -> None:
         self.steps = steps
         self.calls: list[Call] = []
-        self.done: dict[int, _Result | None] = {}
+        self.readings: dict[int, _Reading | None] = {}
 
-    def value(self, index: int, *, rounded: bool) -> Fraction | None:
-        """Compute a step and return its exact or its stated value; None when it is wrong."""
-        if index not in self.done:
-            self.done[index] = self._compute(index)
-        result = self.done[index]
-        if result is None:
+    def stated(self, index: int) -> Fraction | None:
+        """Emit the calls that give a step's stated value; None when the step is wrong."""
+        reading = self.reading(index)
+        if reading is None:
             return None
+        value = self.exact(index, reading)
         step = self.steps[index]
-        if result.rounded and rounded:
-            from fractions import Fraction as F  # noqa: PLC0415
-            self._call("Round", ("a", "places"), result.exact, F(step.places))
-            return step.stated
-        return result.exact
+        if value != step.stated:
+            self.call("Round", ("a", value), ("places", Fraction(step.places)))
+        return step.stated
 
-    def _compute(self, index: int) -> _Result | None:
-        step = self.steps[index]
-        # The stated value holds for the numbers as written, or for those that they round.
-        for rounded in (True, False):
-            value = evaluate(self._with_results(step.expression, index, rounded=rounded))
-            if value is None:
-                continue
-            if value == step.stated or round_half_up(value, step.places) == step.stated:
-                break
+    def exact(self, index: int, reading: _Reading) -> Fraction:
+        """Emit the calls that give a step's exact value."""
+        self.emit(self.steps[index].expression, index, exact=reading.exact)
+        return reading.value
+
+    def reading(self, index: int) -> _Reading | None:
+        """Return how a step holds; None when its stated value is not what it works out to."""
+        if index not in self.readings:
+            step = self.steps[index]
+            written = evaluate(step.expression)
+            passed = evaluate(self.resolved(step.expression, index))
+            readings = [
+                _Reading(value=value, exact=exact)
+                for value, exact in ((written, False), (passed, True))
+                if value is not None
+            ]
+            self.readings[index] = next(
+                (r for r in readings if r.value == step.stated),
+                next(
+                    (r for r in readings if round_half_up(r.value, step.places) == step.stated),
+                    None,
+                ),
+            )
+        return self.readings[index]
+
+    def producer(self, value: Fraction, index: int) -> int | None:
+        """Return the latest right step before `index` that states a value."""
+        for earlier in range(index - 1, -1, -1):
+            if self.steps[earlier].stated == value and self.reading(earlier) is not None:
+                return earlier
+        return None
+
+    def resolved(self, expression: Expression, index: int) -> Expression:
+        """Put the exact values of earlier steps in the place of their stated roundings."""
+        if isinstance(expression, Operation):
+            return evolve(
+                expression,
+                left=self.resolved(expression.left, index),
+                right=self.resolved(expression.right, index),
+            )
+        if expression.percent:
+            return expression
+        source = self.producer(expression.value, index)
+        reading = None if source is None else self.reading(source)
+        return expression if reading is None else Number(value=reading.value)
+
+    def emit(self, expression: Expression, index: int, *, exact: bool) -> Fraction:
+        """Emit an expression's calls, operands first, and return its value."""
+        if isinstance(expression, Number):
+            # Percentages are worked out in points.
+            value = expression.value * 100 if expression.percent else expression.value
+            source = self.producer(value, index)
+            if source is None:
+                return expression.value
+            reading = self.reading(source)
+            if exact and reading is not None and not expression.percent:
+                return self.exact(source, reading)
+            self.stated(source)
+            return expression.value
+        left = self.emit(expression.left, index, exact=exact)
+        right = self.emit(expression.right, index, exact=exact)
+        return self.operate(expression, left, right)
+
+    def operate(self, operation: Operation, left: Fraction, right: Fraction) -> Fraction:
+        """Emit one operation, unless it changes nothing, and return its value."""
+        operator = operation.operator
+        value = apply(operator, left, right)
+        assert value is not None  # the whole expression was worked out before
+        neutral = Fraction(operator in "*/^")
+        if right == neutral or (operator in "+*" and left == neutral):
+            return value
+        if operator == "+" and left < 0 <= right:
+            # -5 + 20 is 20 - 5, whose operands are numbers that people give.
+            self.call("Subtract", ("a", right), ("b", -left))
+        elif operator == "+" and right < 0 <= left:
+            self.call("Subtract", ("a", left), ("b", -right))
+        elif operator == "*" and isinstance(operation.left, Number) and operation.left.percent:
+            self.call("Percent", ("p", left * 100), ("of", right))
+        elif operator == "*" and isinstance(operation.right, Number) and operation.right.percent:
+            self.call("Percent", ("p", right * 100), ("of", left))
         else:
-            return None
-        expression = self._with_results(step.expression, index, rounded=rounded, emit=True)
-        exact = self._emit(expression)
-        return _Result(exact, exact != step.stated)
+            self.call(_NAMES[operator], ("a", left), ("b", right))
+        return value
+
+    def call(self, name: str, *keywords: tuple[str, Fraction]) -> None:
+        """Add a call once: the executor refuses an identical second one."""
+        call = Call(function=name, keywords=keywords)
+        if call not in self.calls:
+            self.calls.append(call)

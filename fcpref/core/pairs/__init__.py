@@ -1,0 +1,8 @@
+"""Preference pairs: building them from scored chains, checking them, exporting them."""
+
+from fcpref.core.pairs.build import PairSpec, chain_pairs
+from fcpref.core.pairs.export import trl_row
+from fcpref.core.pairs.lint import Finding, lint
+from fcpref.core.pairs.values import PreferencePair
+
+__all__ = ["Finding", "PairSpec", "PreferencePair", "chain_pairs", "lint", "trl_row"]

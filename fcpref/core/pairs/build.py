@@ -1,0 +1,64 @@
+"""Chain-level pairs, the paper's rule: a correct and an incorrect chain of the same problem."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+from attrs.validators import ge
+
+from fcpref.core.chains import chain_id
+from fcpref.core.pairs.values import PreferencePair
+from fcpref.core.seeds import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fcpref.core.scores import ScoredChain
+
+
+@frozen(kw_only=True)
+class PairSpec:
+    """How pairs are drawn.
+
+    Attributes:
+        per_problem: pairs a problem gives at most; no chosen and no rejected chain is used twice.
+        seed: of the draw.
+    """
+
+    per_problem: int = field(default=2, validator=ge(1))
+    seed: int = 0
+
+
+def chain_pairs(scored: Iterable[ScoredChain], spec: PairSpec) -> tuple[PreferencePair, ...]:
+    """Pair correct with incorrect chains of the same problem.
+
+    The result depends on the set of chains only, not on their order. Chains with the same replies
+    count once, so chosen and rejected always differ.
+    """
+    by_problem: dict[str, dict[str, ScoredChain]] = defaultdict(dict)
+    for item in sorted(scored, key=lambda item: chain_id(item.chain)):
+        replies = "\n".join(turn.reply for turn in item.chain.turns)
+        by_problem[item.chain.problem].setdefault(replies, item)
+    pairs: list[PreferencePair] = []
+    for problem, distinct in sorted(by_problem.items()):
+        pairs.extend(_of_problem(problem, tuple(distinct.values()), spec))
+    return tuple(pairs)
+
+
+def _of_problem(
+    problem: str, chains: tuple[ScoredChain, ...], spec: PairSpec
+) -> Iterable[PreferencePair]:
+    stream = derive(spec.seed, "pairs", problem)
+    chosen = [item for item in chains if item.score.correct]
+    rejected = [item for item in chains if not item.score.correct and item.chain.turns]
+    stream.shuffle(chosen)
+    stream.shuffle(rejected)
+    for better, worse in list(zip(chosen, rejected, strict=False))[: spec.per_problem]:
+        yield PreferencePair(
+            kind="chain",
+            chosen=better.chain,
+            rejected=worse.chain,
+            rejected_verdict=worse.score.verdict.value,
+        )

@@ -1,0 +1,26 @@
+"""The PreferencePair value."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import frozen
+
+from fcpref.core.chains import Chain
+
+
+@frozen(kw_only=True)
+class PreferencePair:
+    """Two chains of one problem, the first better than the second.
+
+    Attributes:
+        kind: how the pair was made; ``chain`` is the paper's rule.
+        chosen: a correct chain.
+        rejected: a chain that is not correct.
+        rejected_verdict: why it is not.
+    """
+
+    kind: Literal["chain"]
+    chosen: Chain
+    rejected: Chain
+    rejected_verdict: str

@@ -1,0 +1,40 @@
+"""Task `math.word`: generated word problems with sentences that are beside the point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fcpref.core.codec import structure
+from fcpref.core.functions import Toolbox, arithmetic, flow
+from fcpref.core.problems import Problem, Split
+from fcpref.core.problems.word import TASK as NAME
+from fcpref.core.problems.word import WordSpec, generate
+from fcpref.core.scores.arithmetic import supports
+from fcpref.core.tasks.task import Task, exemplars_of
+from fcpref.core.tasks.worked_solution import oracle
+
+_EXEMPLAR_SEED = 24_101_889
+_EXEMPLAR_INDICES = (0, 1, 2, 3)  # 1, 2, 3 and 4 steps
+
+
+def _generate(knobs: Mapping[str, object], seed: int, split: Split, index: int) -> Problem:
+    return generate(structure(dict(knobs), WordSpec), seed=seed, split=split, index=index)
+
+
+def _exemplars() -> tuple[Problem, ...]:
+    spec = WordSpec(max_steps=4)
+    return tuple(
+        generate(spec, seed=_EXEMPLAR_SEED, split="train", index=index)
+        for index in _EXEMPLAR_INDICES
+    )
+
+
+TASK = Task(
+    name=NAME,
+    summary="generated word problems of one to eight steps, with sentences that do not matter",
+    toolbox=Toolbox(functions=(*arithmetic.FUNCTIONS, flow.REASONING, flow.NUMBER_ANSWER)),
+    oracle=oracle,
+    support=supports,
+    exemplars=exemplars_of(oracle, _exemplars()),
+    generate=_generate,
+)

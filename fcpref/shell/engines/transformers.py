@@ -1,0 +1,352 @@
+"""Engine `transformers`: a local model, many chains at once, the chat encoded only once.
+
+All chains of a wave advance one token a forward pass. A chain that waits for nothing is sampled; a
+chain that was just told a result is fed that result's tokens, one a pass. So every chain keeps its
+key-value cache from its first token to its last, all caches stay equally long, and no chat is ever
+encoded again. The prompt's shared beginning is encoded once, and equal prompts once each.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field
+
+from fcpref.core.canon import content_id, short
+from fcpref.core.chains import Reply
+from fcpref.core.seeds import derive
+from fcpref.errors import ModelError
+from fcpref.shell.engines.base import OnReply, Request, Sampling
+
+if TYPE_CHECKING:
+    from random import Random
+
+    import torch
+
+OnToken = Callable[[int], None]
+_CPU_ROWS = 64
+_CPU_PREFILL = 4_096
+_GPU_PREFILL = 65_536
+
+
+@define
+class _Row:
+    """One chain under way."""
+
+    request: Request
+    text: str
+    waiting: deque[int]
+    noise: Random
+    generated: list[int] = field(factory=list)
+    done: bool = False
+
+
+class TransformersEngine:
+    """Generates with a causal language model in this process."""
+
+    def __init__(  # noqa: PLR0913 - what an in-process engine is made of
+        self,
+        model: Any,  # noqa: ANN401 - transformers ships no useful types
+        tokenizer: Any,  # noqa: ANN401
+        *,
+        name: str,
+        revision: str,
+        sampling: Sampling,
+        rows: int = 0,
+        on_token: OnToken = lambda _: None,
+    ) -> None:
+        """Keep the model.
+
+        Args:
+            model: a causal LM in evaluation mode.
+            tokenizer: its tokenizer, with a chat template.
+            name: the model's name, for records.
+            revision: the model's content hash or commit.
+            sampling: how replies are drawn.
+            rows: chains at once; 0 plans it from the free memory.
+            on_token: told after each pass how many tokens were generated in it.
+
+        Raises:
+            ModelError: the tokenizer has no chat template.
+        """
+        if not tokenizer.chat_template:
+            message = f"{name}: its tokenizer has no chat template; use an instruction-tuned model"
+            raise ModelError(message)
+        self._model = model
+        self._tokenizer = tokenizer
+        self._sampling = sampling
+        self._rows = rows
+        self._on_token = on_token
+        self._stops = _stop_tokens(model, tokenizer)
+        self._newlines = _newline_tokens(tokenizer)
+        self._identity = {
+            "engine": "transformers",
+            "model": name,
+            "revision": revision,
+            "template": short(content_id(tokenizer.chat_template)),
+            "sampling": f"temperature {sampling.temperature:g}, top_p {sampling.top_p:g}, "
+            f"reply_tokens {sampling.reply_tokens}, seed {sampling.seed}",
+        }
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """See `Engine.identity`."""
+        return self._identity
+
+    def run(self, requests: Sequence[Request], on_reply: OnReply) -> None:
+        """See `Engine.run`."""
+        import torch  # noqa: PLC0415 - heavy
+
+        queue = deque(requests)
+        with torch.inference_mode():
+            while queue:
+                texts = [self._render(request) for request in queue]
+                rows = self._rows or self._plan(texts)
+                wave = [queue.popleft() for _ in range(min(rows, len(queue)))]
+                queue.extend(self._wave(wave, on_reply))
+
+    def _render(self, request: Request) -> str:
+        chat = [{"role": m.role, "content": m.content} for m in request.messages]
+        text: str = self._tokenizer.apply_chat_template(
+            chat, tokenize=False, add_generation_prompt=True
+        )
+        return text
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _plan(self, texts: Sequence[str]) -> int:
+        """Return how many chains fit: key-value cache of a whole chain against free memory."""
+        import torch  # noqa: PLC0415
+
+        if self._model.device.type != "cuda":
+            return _CPU_ROWS
+        config = self._model.config
+        head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        token_bytes = 4 * config.num_hidden_layers * config.num_key_value_heads * head
+        longest = len(self._encode(max(texts, key=len))) + 900
+        free, _ = torch.cuda.mem_get_info()
+        # Growing a cache copies it once; attention repeats keys and values per query head.
+        layers_copy = 2.5 + 2 * config.num_attention_heads / config.num_key_value_heads / config.num_hidden_layers
+        return max(1, min(512, int(0.8 * free / (token_bytes * longest * layers_copy))))
+
+    def _wave(self, wave: Sequence[Request], on_reply: OnReply) -> list[Request]:
+        """Run chains to their end; return requests that need a fresh start."""
+        import torch  # noqa: PLC0415
+
+        restart: list[Request] = []
+        prompts = [self._render(request) for request in wave]
+        rows = [self._row(request, text) for request, text in zip(wave, prompts, strict=True)]
+        state = _prefill(self._model, [self._encode(text) for text in prompts])
+        while True:
+            tokens = self._choose(rows, state.logits)
+            generated = 0
+            for row, token in zip(rows, tokens, strict=True):
+                generated += not row.waiting and not row.done
+                self._take(row, token, on_reply, restart)
+            self._on_token(generated)
+            keep = [index for index, row in enumerate(rows) if not row.done]
+            if not keep:
+                return restart
+            # Dropping rows copies the cache, so wait until a good part of them has ended.
+            if len(keep) <= 0.8 * len(rows):
+                rows = [rows[index] for index in keep]
+                state.keep(keep)
+            feed = [row.waiting.popleft() if row.waiting else self._pad for row in rows]
+            state.feed(self._model, torch.tensor(feed, device=self._model.device))
+
+    @property
+    def _pad(self) -> int:
+        return next(iter(self._stops))
+
+    def _row(self, request: Request, text: str) -> _Row:
+        noise = derive(self._sampling.seed, request.job, request.step)
+        return _Row(request=request, text=text, waiting=deque(), noise=noise)
+
+    def _choose(self, rows: Sequence[_Row], logits: torch.Tensor) -> list[int]:
+        if self._sampling.temperature == 0:
+            chosen: list[int] = logits.argmax(-1).tolist()
+            return chosen
+        import torch  # noqa: PLC0415
+
+        uniform = [0.0 if row.waiting or row.done else row.noise.random() for row in rows]
+        probabilities = torch.softmax(logits.float() / self._sampling.temperature, -1)
+        ordered, indices = probabilities.sort(-1, descending=True)
+        cumulative = ordered.cumsum(-1)
+        # The nucleus is the shortest prefix that reaches top_p; u is scaled to its mass.
+        inside = cumulative - ordered < self._sampling.top_p
+        mass = (ordered * inside).sum(-1, keepdim=True)
+        u = torch.tensor(uniform, device=logits.device).unsqueeze(-1) * mass
+        place = torch.searchsorted(cumulative, u, right=True).clamp(max=logits.shape[-1] - 1)
+        picked: list[int] = indices.gather(-1, place).squeeze(-1).tolist()
+        return picked
+
+    def _take(
+        self, row: _Row, token: int, on_reply: OnReply, restart: list[Request]
+    ) -> None:
+        """Give a row its sampled token; end its reply when that is due."""
+        if row.done or row.waiting:
+            return
+        ended = token in self._stops or (token in self._newlines and bool(row.generated))
+        if not ended:
+            row.generated.append(token)
+            row.waiting.append(token)
+            if len(row.generated) < self._sampling.reply_tokens:
+                return
+        text = self._tokenizer.decode(row.generated, skip_special_tokens=True)
+        count = len(row.generated) + ended
+        following = on_reply(row.request, Reply(text=text, tokens=count))
+        if following is None:
+            row.done = True
+            return
+        rendered = self._render(following)
+        said = row.text + text
+        if not rendered.startswith(said):
+            # The template rewrites earlier turns, so this chain's cache is of no more use.
+            row.done = True
+            restart.append(following)
+            return
+        row.waiting.extend(self._encode(rendered[len(said) :]))
+        row.request, row.text, row.generated = following, rendered, []
+        row.noise = derive(self._sampling.seed, following.job, following.step)
+
+
+@define
+class _State:
+    """The caches of all rows, equally long; padding sits inside and is masked."""
+
+    cache: Any
+    mask: torch.Tensor
+    position: torch.Tensor
+    logits: torch.Tensor
+
+    def keep(self, rows: list[int]) -> None:
+        """Drop all other rows."""
+        import torch  # noqa: PLC0415
+
+        index = torch.tensor(rows, device=self.mask.device)
+        self.cache.batch_select_indices(index)
+        self.mask, self.position = self.mask[index], self.position[index]
+        self.logits = self.logits[index]
+
+    def feed(self, model: Any, tokens: torch.Tensor) -> None:  # noqa: ANN401
+        """Give each row one token."""
+        import torch  # noqa: PLC0415
+
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], 1)
+        out = model(
+            input_ids=tokens.unsqueeze(1),
+            attention_mask=self.mask,
+            position_ids=self.position.unsqueeze(1),
+            past_key_values=self.cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        self.position = self.position + 1
+        self.cache, self.logits = out.past_key_values, out.logits[:, -1]
+
+
+def _prefill(model: Any, prompts: Sequence[list[int]]) -> _State:  # noqa: ANN401
+    """Encode prompts: what all share once, equal ones once, the rest left-padded, in slices."""
+    import torch  # noqa: PLC0415
+    from transformers import DynamicCache  # noqa: PLC0415
+
+    device = model.device
+    unique = sorted({tuple(prompt) for prompt in prompts}, key=len)
+    # At least one token stays for each prompt, so that its own logits come out.
+    shared = _shared_length(unique)
+    prefix = torch.tensor([unique[0][:shared]], device=device)
+    base = DynamicCache(config=model.config)
+    if shared:
+        model(input_ids=prefix, past_key_values=base, use_cache=True, logits_to_keep=1)
+    longest = max(len(prompt) for prompt in unique) - shared
+    budget = _GPU_PREFILL if device.type == "cuda" else _CPU_PREFILL
+    size = max(1, budget // (longest + shared // 4 + 1))
+    parts = [
+        _encode_slice(model, base, unique[at : at + size], shared, longest)
+        for at in range(0, len(unique), size)
+    ]
+    cache = parts[0].cache
+    for part in parts[1:]:
+        for layer, other in zip(cache.layers, part.cache.layers, strict=True):
+            layer.keys = torch.cat([layer.keys, other.keys])
+            layer.values = torch.cat([layer.values, other.values])
+    place = {prompt: index for index, prompt in enumerate(unique)}
+    state = _State(
+        cache=cache,
+        mask=torch.cat([part.mask for part in parts]),
+        position=torch.cat([part.position for part in parts]),
+        logits=torch.cat([part.logits for part in parts]),
+    )
+    order = [place[tuple(prompt)] for prompt in prompts]
+    if order != list(range(len(unique))):
+        state.keep(order)
+    return state
+
+
+def _encode_slice(
+    model: Any,  # noqa: ANN401
+    base: Any,  # noqa: ANN401
+    prompts: Sequence[tuple[int, ...]],
+    shared: int,
+    longest: int,
+) -> _State:
+    import copy  # noqa: PLC0415
+
+    import torch  # noqa: PLC0415
+
+    device = model.device
+    cache = copy.deepcopy(base)
+    if shared:
+        cache.batch_repeat_interleave(len(prompts))
+    pads = [longest - (len(prompt) - shared) for prompt in prompts]
+    ids = torch.tensor(
+        [[0] * pad + list(prompt[shared:]) for pad, prompt in zip(pads, prompts, strict=True)],
+        device=device,
+    )
+    pad = torch.tensor(pads, device=device).unsqueeze(1)
+    steps = torch.arange(longest, device=device).unsqueeze(0)
+    own = (steps >= pad).long()
+    mask = torch.cat([own.new_ones(len(prompts), shared), own], 1)
+    out = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=(shared + steps - pad).clamp(min=0),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    position = torch.tensor([len(prompt) for prompt in prompts], device=device)
+    return _State(
+        cache=out.past_key_values, mask=mask, position=position, logits=out.logits[:, -1]
+    )
+
+
+def _shared_length(prompts: Sequence[tuple[int, ...]]) -> int:
+    first, last = min(prompts), max(prompts)
+    limit = min(len(prompt) for prompt in prompts) - 1
+    for index in range(limit):
+        if first[index] != last[index]:
+            return index
+    return limit
+
+
+def _stop_tokens(model: Any, tokenizer: Any) -> frozenset[int]:  # noqa: ANN401
+    configured = model.generation_config.eos_token_id
+    stops = set(configured if isinstance(configured, list) else [configured])
+    stops |= {tokenizer.eos_token_id, *tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|eot_id|>"])}
+    return frozenset(
+        token for token in stops if token is not None and token != tokenizer.unk_token_id
+    )
+
+
+def _newline_tokens(tokenizer: Any) -> frozenset[int]:  # noqa: ANN401
+    # Byte-level vocabularies write a line feed as U+010A, SentencePiece as <0x0A>.
+    return frozenset(
+        index
+        for piece, index in tokenizer.get_vocab().items()
+        if "\u010a" in piece or "\n" in piece or piece == "<0x0A>"
+    )

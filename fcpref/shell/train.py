@@ -1,0 +1,215 @@
+"""Trains the student with TRL and PEFT: supervised first, then by preference.
+
+Rows are tokenised here, not by TRL, so that exactly the model's own calls carry loss (TRL's DPO
+collator would train on function results). Output is a PEFT adapter in bf16 and a RunRecord.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from fcpref.core.chains import Chain, PromptSpec, render
+from fcpref.core.codec import unstructure
+from fcpref.core.pairs import PreferencePair
+from fcpref.core.tasks import find_task
+from fcpref.core.training import DpoSpec, LoraSpec, RunRecord, SftSpec, trained_replies
+from fcpref.errors import ArtifactError, TrainingError
+from fcpref.shell.models import ModelName, ResolvedModel, load_model, load_tokenizer
+from fcpref.shell.store import file_hash
+from fcpref.shell.tokens import Encoded, encode_chain
+
+if TYPE_CHECKING:
+    from fcpref.core.problems import Problem
+
+OnStep = Callable[[int, int, Mapping[str, float]], None]
+WEIGHTS = "adapter_model.safetensors"
+
+
+@frozen(kw_only=True)
+class TrainingJob:
+    """Where a run starts, what it reads, where it writes.
+
+    Attributes:
+        student: the model that training starts from: a base, or an adapter on one.
+        problems: by id, all that the rows refer to.
+        data: ids of the artifacts that the rows come from.
+        out: folder of the adapter.
+        on_step: told of each optimizer step: number, total, metrics so far.
+    """
+
+    student: ResolvedModel
+    problems: Mapping[str, Problem]
+    data: tuple[str, ...]
+    out: Path
+    on_step: OnStep = lambda _step, _total, _metrics: None
+
+
+def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRecord:
+    """Fine-tune on the calls of correct chains and return the record of the run.
+
+    Raises:
+        TrainingError: no chain fits the token limit, or the loss is not finite.
+    """
+    tokenizer = load_tokenizer(job.student)
+    encoded = [
+        encode_chain(
+            tokenizer,
+            _opening(job.problems[chain.problem], spec.prompt),
+            chain,
+            trained_replies(chain, failed=False),
+        )
+        for chain in chains
+    ]
+    kept = [item for item in encoded if item.length <= spec.max_tokens and any(item.mask)]
+    if not kept:
+        message = f"no chain fits {spec.max_tokens} tokens; raise max_tokens or give other chains"
+        raise TrainingError(message)
+    from fcpref.shell.trl_trainers import run_sft  # noqa: PLC0415 - imports torch and trl
+
+    model = _adapted(job.student, spec.lora, spec.seed)
+    metrics, steps, stopped = run_sft(model, tokenizer, kept, spec, job.on_step)
+    return _finish(model, job, "sft", spec, [[item] for item in kept], len(encoded), metrics, steps, stopped)
+
+
+def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) -> RunRecord:
+    """Train by preference and return the record of the run.
+
+    The reference is the policy at the start: the SFT adapter where the student has one.
+
+    Raises:
+        TrainingError: no pair fits the token limit, or the loss is not finite.
+    """
+    tokenizer = load_tokenizer(job.student)
+    encoded = []
+    for pair in pairs:
+        opening = _opening(job.problems[pair.chosen.problem], spec.prompt)
+        encoded.append(
+            [
+                encode_chain(tokenizer, opening, chain, trained_replies(chain, failed=True))
+                for chain in (pair.chosen, pair.rejected)
+            ]
+        )
+    kept = [
+        both
+        for both in encoded
+        if max(item.length for item in both) <= spec.max_tokens and all(any(item.mask) for item in both)
+    ]
+    if not kept:
+        message = f"no pair fits {spec.max_tokens} tokens; raise max_tokens or give other pairs"
+        raise TrainingError(message)
+    from fcpref.shell.trl_trainers import run_dpo  # noqa: PLC0415 - imports torch and trl
+
+    model = _adapted(job.student, spec.lora, spec.seed)
+    metrics, steps, stopped = run_dpo(model, tokenizer, kept, spec, job.on_step)
+    return _finish(model, job, "dpo", spec, kept, len(encoded), metrics, steps, stopped)
+
+
+def _opening(problem: Problem, prompt: PromptSpec) -> Any:  # noqa: ANN401
+    task = find_task(problem.task)
+    return render(prompt, task.toolbox, problem, task.exemplars)
+
+
+def _adapted(student: ResolvedModel, lora: LoraSpec, seed: int) -> Any:  # noqa: ANN401
+    """Load the student for training: its own adapter, or a fresh one on the base."""
+    import torch  # noqa: PLC0415
+    from peft import LoraConfig, get_peft_model  # noqa: PLC0415
+
+    torch.manual_seed(seed)
+    model = load_model(student, trainable=True)
+    if student.adapter is not None:
+        return model
+    layers = model.config.num_hidden_layers
+    if lora.first_layer >= layers:
+        message = f"first_layer {lora.first_layer} is beyond the model's {layers} layers"
+        raise TrainingError(message)
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=0.0,
+        target_modules=_linear_layers(model),
+        layers_to_transform=list(range(lora.first_layer, layers)),
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, config)
+
+
+def _linear_layers(model: Any) -> list[str]:  # noqa: ANN401
+    """Return the names of all linear layers but the output head (PEFT's "all-linear", by name)."""
+    from torch.nn import Linear  # noqa: PLC0415
+
+    head = model.get_output_embeddings()
+    found = {
+        name.rpartition(".")[2]
+        for name, module in model.named_modules()
+        if isinstance(module, Linear) and module is not head
+    }
+    return sorted(found)
+
+
+def _finish(  # noqa: PLR0913 - the record has that many parts
+    model: Any,  # noqa: ANN401
+    job: TrainingJob,
+    kind: Any,  # noqa: ANN401
+    spec: SftSpec | DpoSpec,
+    rows: Sequence[Sequence[Encoded]],
+    given: int,
+    metrics: Mapping[str, tuple[float, float]],
+    steps: int,
+    stopped: str,
+) -> RunRecord:
+    base = ModelName.parse(job.student.name)
+    base = base.base or base
+    digest = _save(model, job, str(base))
+    start = file_hash(job.student.adapter / WEIGHTS) if job.student.adapter else ""
+    flat = [item for row in rows for item in row]
+    return RunRecord(
+        kind=kind,
+        base=str(base),
+        student_revision=job.student.revision,
+        start=start,
+        data=job.data,
+        spec=unstructure(spec),
+        rows=len(rows),
+        left_out=given - len(rows),
+        tokens=sum(item.length for item in flat),
+        trained_tokens=sum(sum(item.mask) for item in flat),
+        steps=steps,
+        metrics=dict(metrics),
+        adapter=digest,
+        stopped=stopped,
+    )
+
+
+def _save(model: Any, job: TrainingJob, base: str) -> str:  # noqa: ANN401
+    """Write the adapter in bf16, whole or not at all, and return the hash of its weights."""
+    import torch  # noqa: PLC0415
+
+    published = ModelName.parse(base).published
+    try:
+        job.out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=job.out.parent, prefix=".writing-"))
+        try:
+            for name, parameter in model.named_parameters():
+                if "lora_" in name:
+                    parameter.data = parameter.data.to(torch.bfloat16)
+            config = model.peft_config["default"]
+            config.base_model_name_or_path = published or base
+            model.save_pretrained(temporary, selected_adapters=["default"])
+            (temporary / "fcpref.json").write_text(json.dumps({"base": base}, indent=1) + "\n")
+            (temporary / "README.md").unlink(missing_ok=True)
+            temporary.chmod(0o755)
+            shutil.rmtree(job.out, ignore_errors=True)
+            temporary.replace(job.out)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        message = f"{job.out}: the adapter cannot be written ({error.strerror}); free space and run again"
+        raise ArtifactError(message) from None
+    return file_hash(job.out / WEIGHTS)

@@ -1,0 +1,43 @@
+"""The openai engine against `transformers serve`, at more length than the fast tests have time for."""
+
+from __future__ import annotations
+
+import pytest
+
+from fcpref.core.chains import Message
+from fcpref.errors import EndpointError
+from fcpref.shell.engines.base import Request
+from tests.shell.test_transformers_serve import engine, run_chains, serving, student_folder
+
+
+@pytest.fixture(autouse=True)
+def direct(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+def test_greedy_chains_do_not_depend_on_how_many_run_at_once(tmp_path):
+    folder = student_folder()
+    with serving(folder, tmp_path) as (endpoint, _):
+        together = run_chains(engine(endpoint, str(folder), concurrency=3), count=3, calls=3)
+        alone = run_chains(engine(endpoint, str(folder), concurrency=1), count=3, calls=3)
+    assert together == alone
+    assert [len(chain.turns) for chain in alone] == [3, 3, 3]
+
+
+def test_a_server_that_goes_down_ends_the_run_and_keeps_what_came(tmp_path):
+    folder = student_folder()
+    kept = []
+    with serving(folder, tmp_path) as (endpoint, server):
+
+        def on_reply(request, reply):
+            kept.append(reply.text)
+            server.terminate()
+            server.wait()
+            return request
+
+        message = Message(role="user", content="Add(a=1, b=2)")
+        with pytest.raises(EndpointError, match=r"cannot be reached .*, 2 times; start the server"):
+            engine(endpoint, str(folder)).run(
+                [Request(job="p/0", step=0, messages=(message,))], on_reply
+            )
+    assert len(kept) == 1
