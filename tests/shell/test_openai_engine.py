@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import signal
 import threading
@@ -114,7 +115,7 @@ def drips(handler, _):
     handler.send_response(200)
     handler.send_header("Content-Length", "100")
     handler.end_headers()
-    for _ in range(40):
+    for _ in range(100):
         handler.wfile.write(b" ")
         handler.wfile.flush()
         time.sleep(0.05)
@@ -148,6 +149,12 @@ def serving(behaviour):
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def openai():
+    """Import the client, which takes a second, before anything is timed."""
+    return importlib.import_module("openai")
 
 
 @pytest.fixture(autouse=True)
@@ -278,7 +285,7 @@ def test_nothing_to_ask_asks_nothing():
 
 
 def test_concurrency_is_bounded_and_used():
-    behaviour = Behaviour(waits(0.03))
+    behaviour = Behaviour(waits(0.1))
     replies, _ = ask(behaviour, jobs=12, concurrency=3)
     assert len(replies) == 12
     assert behaviour.peak == 3
@@ -303,7 +310,7 @@ def test_passing_trouble_is_tried_again(trouble):
 def test_retry_after_is_honoured():
     start = time.monotonic()
     ask(Behaviour(sends({}, status=429, Retry_After="0.3"), says("fine")))
-    assert 0.3 <= time.monotonic() - start < 2
+    assert 0.3 <= time.monotonic() - start < 3
 
 
 @pytest.mark.parametrize(
@@ -354,13 +361,13 @@ def test_useless_answers_are_not_asked_for_again(answer, said):
     assert len(behaviour.bodies) == 1
 
 
-@pytest.mark.parametrize("slow", [waits(1), drips])
+@pytest.mark.parametrize("slow", [waits(4), drips])
 def test_a_request_times_out(slow):
     patience = Patience(retries=1, backoff=0.001, request=0.15)
     start = time.monotonic()
     text = failure(Behaviour(slow), patience=patience)
     assert "timed out after 0.15 s, 2 times" in text
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 3
 
 
 def test_a_run_has_a_deadline():
@@ -405,7 +412,7 @@ def test_control_c_ends_a_run_at_once():
     finally:
         timer.cancel()
         signal.signal(signal.SIGINT, before)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 2.5
 
 
 def test_check_accepts_a_listed_model_without_asking_it():

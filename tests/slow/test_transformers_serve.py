@@ -1,4 +1,4 @@
-"""The openai engine against `transformers serve`, at more length than the fast tests have time for."""
+"""The openai engine against `transformers serve`, for what the fast tests have no time for."""
 
 from __future__ import annotations
 

@@ -7,11 +7,11 @@ out ("$36 + $7 = $43"). Both become a `WrittenStep` with the expression and the 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from fractions import Fraction
+from typing import Literal
 
 from attrs import frozen
 
-from fcpref.core.numbers import read_number
 from fcpref.core.problems.expressions import (
     Expression,
     Number,
@@ -20,9 +20,6 @@ from fcpref.core.problems.expressions import (
     in_points,
     parse_expression,
 )
-
-if TYPE_CHECKING:
-    from fractions import Fraction
 
 MAX_SOLUTION = 20_000
 Source = Literal["annotation", "prose"]
@@ -70,7 +67,7 @@ _WORDS = (
 )
 _TOKEN = re.compile(
     r"(?P<mark>\x00)|(?P<number>\d{1,6}\s+(?:and\s+)?\d{1,6}/\d{1,6}(?![\da-z/])"
-    r"|\$?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:\s?%)?(?![\da-z]))"
+    r"|\$?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:\s?%)?(?!\d|[a-z](?![a-z])))"
     r"|(?P<per>/\s?[a-z]+)|(?P<operator>[-+*/^()\u00d7\u00f7\u2212\u2013])|(?P<equals>=)"
     r"|(?P<word>[a-z][a-z'.-]*[a-z']|[a-z])|(?P<money>\$)|(?P<space>\s+)|(?P<other>.)",
     re.ASCII,

@@ -25,8 +25,8 @@ _TOKEN = re.compile(
     re.ASCII,
 )
 _SAME: dict[str, str] = {
-    "**": "^", "//": "/", "x": "*", "\u00d7": "*", "\u00f7": "/", "\u2212": "-", "\u2013": "-", "[": "(",
-    "]": ")",
+    "**": "^", "//": "/", "x": "*", "\u00d7": "*", "\u00f7": "/", "\u2212": "-", "\u2013": "-",
+    "[": "(", "]": ")",
 }  # fmt: skip
 _RANK: dict[str, int] = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 4}
 _SIGN_RANK = 3  # -2^2 is -(2^2), and -2*3 is (-2)*3
@@ -77,6 +77,7 @@ def evaluate(expression: Expression) -> Fraction | None:
 
 def apply(operator: Operator, left: Fraction, right: Fraction) -> Fraction | None:
     """Return `left operator right` exactly, or None where it is undefined or too large."""
+    value: Fraction | None
     match operator:
         case "+":
             value = left + right
@@ -89,10 +90,16 @@ def apply(operator: Operator, left: Fraction, right: Fraction) -> Fraction | Non
                 return None
             value = left / right
         case "^":
-            if right.denominator != 1 or abs(right) > MAX_EXPONENT or (left == 0 and right < 0):
+            value = _power(left, right)
+            if value is None:
                 return None
-            value = Fraction(left ** int(right))
     return None if too_large(value) else value
+
+
+def _power(base: Fraction, exponent: Fraction) -> Fraction | None:
+    if exponent.denominator != 1 or abs(exponent) > MAX_EXPONENT or (base == 0 and exponent < 0):
+        return None
+    return Fraction(base ** int(exponent))
 
 
 def in_points(expression: Expression) -> Expression | None:

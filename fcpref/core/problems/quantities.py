@@ -6,10 +6,11 @@ import re
 from fractions import Fraction
 
 _UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _CARDINALS = {
     **{word: value for value, word in enumerate(_UNITS)},
     **{word: 10 * value for value, word in enumerate(_TENS, start=2)},
@@ -18,9 +19,9 @@ _SCALES = {
     "dozen": 12, "hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 10**9,
 }  # fmt: skip
 _PARTS = {
-    "half": 2, "halve": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
-    "eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "sixteenth": 16, "twentieth": 20,
-    "hundredth": 100,
+    "half": 2, "halve": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6,
+    "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "sixteenth": 16,
+    "twentieth": 20, "hundredth": 100,
 }  # fmt: skip
 _MULTIPLES = {
     "once": 1, "single": 1, "twice": 2, "double": 2, "couple": 2, "pair": 2, "both": 2, "twin": 2,
@@ -124,22 +125,22 @@ def _plain(token: str) -> Fraction | None:
 
 def _of_word(tokens: list[str], at: int) -> set[Fraction]:
     """Return what a word that is no cardinal gives."""
-    token = "half" if tokens[at] == "halves" else tokens[at]
-    stems = {token, token.removesuffix("s"), token.removesuffix("d")}
+    word = tokens[at].replace("halves", "half")
+    stems = {word, word.removesuffix("s"), word.removesuffix("d")}
     found = {Fraction(1, _PARTS[stem]) for stem in stems if stem in _PARTS}
     found |= {Fraction(_MULTIPLES[stem]) for stem in stems if stem in _MULTIPLES}
     for coin in (_COINS[stem] for stem in stems if stem in _COINS):
         found |= {Fraction(coin), Fraction(coin, 100)}
-    if token in _PARTS:
-        after = [word for word in tokens[at + 1 : at + 4] if word not in {"-", "a", "of"}]
+    if word in _PARTS:
+        after = [near for near in tokens[at + 1 : at + 4] if near not in {"-", "a", "of"}]
         if after and after[0] in _SCALES:
-            found.add(Fraction(_SCALES[after[0]], _PARTS[token]))
+            found.add(Fraction(_SCALES[after[0]], _PARTS[word]))
     return found
 
 
 def _read_with_next(value: Fraction, tokens: list[str], at: int) -> set[Fraction]:
     """Return the other readings of a number, given the words after it."""
-    words = [token for token in tokens[at : at + 4] if token != "-"]
+    words = [near for near in tokens[at : at + 4] if near != "-"]
     match words:
         case ["%", *_] | ["percent", *_]:
             return _percent_forms(value)

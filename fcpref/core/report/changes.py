@@ -17,21 +17,20 @@ SIGNIFICANCE = 0.05
 
 _COLUMNS = (
     "Comparison",
-    "Share",
     "Problems",
     "Before",
     "After",
     "Change, points",
-    "Gained",
-    "Lost",
+    "Gained, lost",
     "Test",
     "p",
     "p (Holm)",
     "Effect",
 )
 _CHANGE_NOTE = (
-    "Change: with its cluster bootstrap interval over problems; a width of 0 means that every "
-    "problem changed alike. Gained, lost: problems that did better, worse."
+    "Change: of correct chains unless the label says right answers, with its cluster bootstrap "
+    "interval over problems; a width of 0 means that every problem changed alike. "
+    "Gained, lost: problems that did better, worse."
 )
 
 
@@ -46,7 +45,7 @@ def changes(comparisons: Sequence[Comparison]) -> Section:
     figure = BarFigure(
         title="Change on the same problems",
         description="Difference of shares, after less before, with 95% intervals.",
-        categories=tuple(comparison.label for comparison in comparisons),
+        categories=tuple(map(_name, comparisons)),
         series=(
             Series(
                 name="change", points=tuple(wording.estimate(c.difference) for c in comparisons)
@@ -89,16 +88,19 @@ def _significant(p: float | None) -> bool:
 
 
 def _brief(comparison: Comparison) -> str:
-    return f"{comparison.label} ({wording.points(comparison.difference.value)})"
+    return f"{_name(comparison)} ({wording.points(comparison.difference.value)})"
+
+
+def _name(comparison: Comparison) -> str:
+    return comparison.label + (", right answers" if comparison.metric == "right" else "")
 
 
 def _row(comparison: Comparison, adjusted: float | None) -> tuple[str, ...]:
     test = comparison.test
-    tested = ("", "", "none", "", "", "")
+    tested = ("", "none", "", "", "")
     if test is not None and adjusted is not None:
         tested = (
-            str(test.gained),
-            str(test.lost),
+            f"{test.gained}, {test.lost}",
             f"{test.test}, {test.method}",
             wording.p_value(test.p_value),
             wording.p_value(adjusted),
@@ -107,8 +109,7 @@ def _row(comparison: Comparison, adjusted: float | None) -> tuple[str, ...]:
     interval = comparison.difference.interval
     change = wording.points(comparison.difference.value)
     return (
-        comparison.label,
-        comparison.metric,
+        _name(comparison),
         str(comparison.problems),
         wording.share(comparison.before),
         wording.share(comparison.after),
@@ -123,7 +124,7 @@ def _note(comparisons: Sequence[Comparison]) -> str:
         _CHANGE_NOTE,
         *([f"Effect: {', '.join(effects)}; positive is a gain."] if effects else []),
         *(
-            f"{c.label}: {c.mcnemar_skipped}; {c.wilcoxon_skipped}."
+            f"{_name(c)}: {c.mcnemar_skipped}; {c.wilcoxon_skipped}."
             for c in comparisons
             if not c.test
         ),

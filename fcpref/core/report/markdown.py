@@ -25,9 +25,11 @@ def markdown(report: Report) -> str:
     """Return a report as Markdown; any text is safe in it, and comes out on one line."""
     blocks = [f"# {escape(report.title)}"]
     for section in report.sections:
-        blocks += _section(section)
+        blocks += filter(None, _section(section))
     if report.sources:
-        lines = [f"- {escape(source.stage)}: {escape(source.id)}" for source in report.sources]
+        lines = [
+            f"- {escape(source.stage)}: {escape(source.id)}".rstrip() for source in report.sources
+        ]
         blocks += ["## Sources", "\n".join(lines)]
     return "\n\n".join(block.rstrip() for block in blocks) + "\n"
 
@@ -41,15 +43,16 @@ def escape(content: str) -> str:
 def _section(section: Section) -> Iterator[str]:
     yield f"## {escape(section.title)}"
     for paragraph in section.paragraphs:
-        escaped = escape(paragraph)
-        if escaped:
-            yield _BLOCK_START.sub(_escape_start, escaped)
+        yield _paragraph(paragraph)
     for item in section.items:
         yield f"### {escape(item.title)}"
         table = item if isinstance(item, Table) else _figure(item)
         yield _table(table)
-        if table.note:
-            yield _BLOCK_START.sub(_escape_start, escape(table.note))
+        yield _paragraph(table.note)
+
+
+def _paragraph(content: str) -> str:
+    return _BLOCK_START.sub(_escape_start, escape(content))
 
 
 def _escape_start(match: re.Match[str]) -> str:

@@ -17,7 +17,7 @@ _SERIES = "\n".join(
 
 STYLE = f"""
 :root{{color-scheme:light dark;--paper:#fdfdfb;--ink:#1d2125;--soft:#5c636a;--line:#dcdfe0;
---band:#f3f4f2;--accent:#33669f;--bar:.92;{_palette(LIGHT)}}}
+--band:#f3f4f2;--accent:#33669f;--bar:1;{_palette(LIGHT)}}}
 @media (prefers-color-scheme:dark){{:root{{--paper:#16181b;--ink:#e4e5e3;--soft:#a0a6ab;
 --line:#363a3f;--band:#1e2125;--accent:#7eaee0;--bar:.7;{_palette(DARK)}}}}}
 *{{box-sizing:border-box}}

@@ -3,7 +3,8 @@
 An operand is grounded when it is a number of the problem (numeral, number word, percent form), the
 result of an earlier grounded call, or one of a closed list of constants; and at least one number
 of the problem must be behind the answer. A call that changes nothing (times 1, plus 0) computes
-nothing, so it cannot launder a copied number into an answer.
+nothing, nor does one that undoes another (times 2, over 2), so neither can launder a copied number
+into an answer.
 """
 
 from __future__ import annotations
@@ -23,16 +24,14 @@ if TYPE_CHECKING:
     from fcpref.core.functions.values import Fact
 
 # What a reader knows without being told; a constant alone never makes an answer.
-CONSTANTS = frozenset(
-    Fraction(text)
-    for text in (
-        "1 2 3 4 5 6 7 8 9 10 20 50 100 1000 1000000"  # counting, sharing, metric units, percent
-        " 1/2 1/3 2/3 1/4 3/4 1/5 1/10 1/20 1/100 1/1000"  # everyday parts, coins, metric units
-        " 12 14 24 25 30 60 90 180 360 3600 1440 168"  # dozen, clock, angles, quarter dollar
-        " 28 29 30 31 48 52 365 366"  # calendar
-        " 16 32 36 64 128 144 1760 2000 5280"  # ounces, inches, gallons, miles, tons
-    ).split()
+_KNOWN = (
+    "1 2 3 4 5 6 7 8 9 10 20 50 100 1000 1000000",  # counting, sharing, metric units, percent
+    "1/2 1/3 2/3 1/4 3/4 1/5 1/10 1/20 1/100 1/1000",  # everyday parts, coins, metric units
+    "12 14 24 25 30 60 90 180 360 3600 1440 168",  # dozen, clock, angles, quarter dollar
+    "28 29 30 31 48 52 365 366",  # calendar
+    "16 32 36 64 128 144 1760 2000 5280",  # ounces, inches, gallons, miles, tons
 )
+CONSTANTS = frozenset(Fraction(text) for line in _KNOWN for text in line.split())
 _HUNDRED = Fraction(100)
 
 
@@ -50,11 +49,13 @@ def _proofs(memory: Memory) -> Mapping[Fraction, tuple[int, ...]]:
     given = _given(memory.problem.text)
     proofs: dict[Fraction, tuple[int, ...]] = {}
     constant_only: dict[Fraction, tuple[int, ...]] = {}
+    made: set[tuple[Fraction, frozenset[Fraction]]] = set()
     for fact in memory.facts:
         uses = [Fraction(use) for use in fact.uses]
         value = Fraction(fact.key)
-        if value in uses and _changes_nothing(fact, uses, memory):
+        if (value in uses and _changes_nothing(fact, uses, memory)) or _undoes(value, uses, made):
             continue
+        made.add((value, frozenset(uses)))
         behind: set[int] = {fact.call}
         from_problem = False
         for use in uses:
@@ -71,6 +72,17 @@ def _proofs(memory: Memory) -> Mapping[Fraction, tuple[int, ...]]:
             target = proofs if from_problem else constant_only
             target.setdefault(value, tuple(sorted(behind)))
     return proofs
+
+
+def _undoes(
+    value: Fraction, uses: list[Fraction], made: set[tuple[Fraction, frozenset[Fraction]]]
+) -> bool:
+    # 5 * 2 = 10, then 10 / 2 = 5: a copied number sent there and back.
+    if value in uses or len(uses) == 1:
+        return False
+    return any(
+        (there, frozenset((value, other))) in made for there, other in (uses, uses[::-1])
+    )
 
 
 def _changes_nothing(fact: Fact, uses: list[Fraction], memory: Memory) -> bool:

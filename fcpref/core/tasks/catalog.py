@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from fcpref.core.tasks import fol_deduction, math_gsm8k, math_word
-from fcpref.core.tasks.task import Task
 from fcpref.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fcpref.core.tasks.task import Task
 
 TASKS: Mapping[str, Task] = MappingProxyType(
     {task.name: task for task in (fol_deduction.TASK, math_word.TASK, math_gsm8k.TASK)}

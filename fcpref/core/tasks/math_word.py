@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from fcpref.core.codec import structure
 from fcpref.core.functions import Toolbox, arithmetic, flow
-from fcpref.core.problems import Problem, Split
 from fcpref.core.problems.word import TASK as NAME
 from fcpref.core.problems.word import WordSpec, generate
 from fcpref.core.scores.arithmetic import supports
 from fcpref.core.tasks.task import Task, exemplars_of
 from fcpref.core.tasks.worked_solution import oracle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fcpref.core.problems import Problem, Split
 
 _EXEMPLAR_SEED = 24_101_889
 _EXEMPLAR_INDICES = (0, 1, 2, 3)  # 1, 2, 3 and 4 steps

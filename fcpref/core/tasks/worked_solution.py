@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from attrs import evolve, frozen
 
@@ -89,6 +89,10 @@ class _Reading:
     exact: bool
 
 
+def _rounded(value: Fraction, step: WrittenStep) -> Fraction:
+    return round_half_up(value, Fraction(step.places))
+
+
 class _Plan:
     """Calls in order, built backwards from the step that states the answer."""
 
@@ -124,13 +128,11 @@ class _Plan:
                 for value, exact in ((written, False), (passed, True))
                 if value is not None
             ]
-            self.readings[index] = next(
-                (r for r in readings if r.value == step.stated),
-                next(
-                    (r for r in readings if round_half_up(r.value, step.places) == step.stated),
-                    None,
-                ),
+            holding = (
+                *(r for r in readings if r.value == step.stated),
+                *(r for r in readings if _rounded(r.value, step) == step.stated),
             )
+            self.readings[index] = next(iter(holding), None)
         return self.readings[index]
 
     def producer(self, value: Fraction, index: int) -> int | None:
@@ -174,8 +176,8 @@ class _Plan:
     def operate(self, operation: Operation, left: Fraction, right: Fraction) -> Fraction:
         """Emit one operation, unless it changes nothing, and return its value."""
         operator = operation.operator
-        value = apply(operator, left, right)
-        assert value is not None  # the whole expression was worked out before
+        # Never None: the whole expression was worked out before.
+        value = cast("Fraction", apply(operator, left, right))
         neutral = Fraction(operator in "*/^")
         if right == neutral or (operator in "+*" and left == neutral):
             return value

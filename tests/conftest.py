@@ -1,0 +1,17 @@
+"""Settings that every test runs under."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# Examples build whole problems, which a loaded machine may do slowly: no deadline, no speed check.
+_COMMON = {
+    "deadline": None,
+    "max_examples": 60,
+    "suppress_health_check": [HealthCheck.too_slow],
+}
+settings.register_profile("dev", **_COMMON)
+settings.register_profile("ci", derandomize=True, print_blob=True, **_COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))

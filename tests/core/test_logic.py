@@ -1,0 +1,190 @@
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcpref.core.logic import (
+    And,
+    Atom,
+    Exists,
+    ForAll,
+    Iff,
+    Implies,
+    Not,
+    Or,
+    negate,
+    parse,
+    show,
+)
+from fcpref.core.logic.formulas import atom_of, free_names, instantiate
+from fcpref.core.logic.syntax import MAX_DEPTH, MAX_TEXT
+from fcpref.errors import SyntaxProblem
+from tests.strategies import formulas, ground_literals, hostile_texts, names
+
+P, Q, R = (Atom(name, ("x",)) for name in "PQR")
+
+
+def attempt(text):
+    try:
+        return parse(text)
+    except SyntaxProblem as problem:
+        return problem
+
+
+def is_formula_or_problem_within(text):
+    found = attempt(text)
+    if isinstance(found, SyntaxProblem):
+        return 0 <= found.position <= len(text)
+    return found == parse(show(found))
+
+
+@given(formulas())
+def test_what_is_shown_parses_back(formula):
+    assert formula == parse(show(formula))
+
+
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [
+        ("P(x)", P),
+        ("Chases(max, x)", Atom("Chases", ("max", "x"))),
+        ("not P(x) and Q(x)", And(Not(P), Q)),
+        ("not not P(x)", Not(Not(P))),
+        ("P(x) or Q(x) and R(x)", Or(P, And(Q, R))),
+        ("P(x) and Q(x) and R(x)", And(And(P, Q), R)),
+        ("P(x) -> Q(x) -> R(x)", Implies(P, Implies(Q, R))),
+        ("P(x) <-> Q(x) -> R(x)", Iff(P, Implies(Q, R))),
+        ("(P(x) -> Q(x)) -> R(x)", Implies(Implies(P, Q), R)),
+        ("forall x. P(x) -> Q(x)", ForAll("x", Implies(P, Q))),
+        ("(forall x. P(x)) -> Q(x)", Implies(ForAll("x", P), Q)),
+        ("not exists x. P(x)", Not(Exists("x", P))),
+        ("\n forall\tx . (P( x )->not Q(x)) ", ForAll("x", Implies(P, Not(Q)))),
+        ("notP(x)", Atom("notP", ("x",))),
+    ],
+)
+def test_binding_strength_is_as_documented(text, formula):
+    assert formula == parse(text)
+
+
+def test_a_rule_is_shown_as_the_design_writes_it():
+    wumpus = ForAll("x", Implies(Atom("Wumpus", ("x",)), Not(Atom("Bright", ("x",)))))
+    assert show(wumpus) == "forall x. (Wumpus(x) -> not Bright(x))"
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("", 0),
+        ("   ", 3),
+        ("P", 1),
+        ("P(", 2),
+        ("P()", 2),
+        ("P(x", 3),
+        ("P(x,)", 4),
+        ("P(x) Q(x)", 5),
+        ("P(x) and", 8),
+        ("and P(x)", 0),
+        ("P(and)", 2),
+        ("forall . P(x)", 7),
+        ("forall x P(x)", 9),
+        ("forall not. P(x)", 7),
+        ("P(x) & Q(x)", 5),
+        ("P(x)\u00a0", 4),
+        ("\u00a0P(x)", 0),
+        ("P(1)", 2),
+        ("Ｐ(x)", 0),
+        ("P(x))", 4),
+        ("P(x) - Q(x)", 5),
+    ],
+)
+def test_an_error_points_at_the_first_thing_that_does_not_fit(text, position):
+    with pytest.raises(SyntaxProblem) as caught:
+        parse(text)
+    assert position == caught.value.position
+    assert str(caught.value).endswith(f"at character {position}")
+
+
+@given(st.one_of(hostile_texts(), st.text("PQx(),.-<> notandorfalexis", max_size=40)))
+def test_any_text_is_a_formula_or_a_syntax_problem_within_it(text):
+    assert is_formula_or_problem_within(text)
+
+
+@given(formulas(), st.integers(0, 60), st.sampled_from(" ().,<->xP#\u00e9"))
+def test_a_damaged_formula_never_crashes_the_parser(formula, at, patch):
+    text = show(formula)
+    assert is_formula_or_problem_within(text[:at] + patch + text[at + 1 :])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 1_000_000,
+        "(" * 1_900,
+        "not " * 490 + "P(x)",
+        "forall x. " * 190 + "P(x)",
+        " -> ".join(["P(x)"] * 240),
+        " and ".join(["P(x)"] * 220),
+        "x" * 1_000_000,
+        " " * 1_999 + "#",
+        "P(" + "x, " * 600 + "x",
+        "P(" + "x" * 1_990,
+    ],
+    ids=lambda text: f"{text[:8]}... {len(text)}",
+)
+def test_oversized_text_is_handled_at_once(text):
+    started = time.perf_counter()
+    found = attempt(text)
+    assert time.perf_counter() - started < 1
+    assert isinstance(found, SyntaxProblem)
+    assert 0 <= found.position <= len(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not " * (MAX_DEPTH + 1) + "P(x)",
+        " and ".join(["P(x)"] * (MAX_DEPTH + 2)),
+        "P(" + "x" * MAX_TEXT + ")",
+        "(" * MAX_DEPTH + "P(x)" + ")" * MAX_DEPTH,
+    ],
+    ids=["nots", "links", "length", "parentheses"],
+)
+def test_formulas_beyond_the_bounds_are_refused(text):
+    with pytest.raises(SyntaxProblem, match=r"longer than|nested deeper|links in a row"):
+        parse(text)
+
+
+@given(ground_literals())
+def test_negating_a_literal_twice_gives_it_back(literal):
+    assert literal == negate(negate(literal))
+
+
+def test_negating_never_stacks_a_negation():
+    assert [Not(P), P, Not(P)] == [negate(P), negate(Not(P)), negate(Not(Not(P)))]
+
+
+def test_only_a_literal_has_an_atom():
+    assert [P, P, None, None] == [atom_of(f) for f in (P, Not(P), Not(Not(P)), And(P, Q))]
+
+
+def test_instantiating_replaces_free_occurrences_only():
+    formula = And(P, ForAll("x", P))
+    assert And(Atom("P", ("max",)), ForAll("x", P)) == instantiate(formula, "x", "max")
+
+
+def test_instantiating_never_captures_the_constant():
+    loves = Atom("Loves", ("x", "y"))
+    assert ForAll("y_", Atom("Loves", ("y", "y_"))) == instantiate(ForAll("y", loves), "x", "y")
+
+
+@given(formulas(), names(), names())
+def test_instantiating_replaces_one_free_name_by_the_other(formula, variable, constant):
+    free = free_names(formula)
+    expected = (free - {variable}) | ({constant} if variable in free else set())
+    assert expected == free_names(instantiate(formula, variable, constant))
+
+
+@given(formulas(), names())
+def test_instantiating_a_name_by_itself_keeps_free_names(formula, name):
+    assert free_names(formula) == free_names(instantiate(formula, name, name))

@@ -1,0 +1,311 @@
+"""Hypothesis strategies: one function a kind of value, composed from the ones above it."""
+
+from __future__ import annotations
+
+import string
+from fractions import Fraction
+from typing import TYPE_CHECKING, TypeVar, get_args
+
+from hypothesis import strategies as st
+
+from fcpref.core.chains import Chain, Limits, PromptSpec, Turn
+from fcpref.core.chains.values import Stop
+from fcpref.core.functions import Call, FailureCode, Outcome, Value, show_call
+from fcpref.core.logic import And, Atom, Exists, ForAll, Formula, Iff, Implies, Not, Or
+from fcpref.core.logic.chaining import Rule
+from fcpref.core.problems import Problem, Statement
+from fcpref.core.problems.deduction import NAMES, WORDS, DeductionSpec, generate
+from fcpref.core.problems.problem import SPLITS
+from fcpref.core.scores import Score, ScoredChain, Verdict
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+T = TypeVar("T")
+
+KEYWORDS = frozenset({"and", "or", "not", "forall", "exists"})
+_LETTER = string.ascii_letters + "_"
+
+
+# --- text ---------------------------------------------------------------------------------------
+
+
+def texts(max_size: int = 60) -> SearchStrategy[str]:
+    """Return any text that has canonical bytes."""
+    return st.text(max_size=max_size)
+
+
+def hostile_texts() -> SearchStrategy[str]:
+    """Return any text at all: control characters, lone surrogates, look-alike digits, long runs."""
+    pieces = st.one_of(
+        st.text(st.characters(), max_size=20),
+        st.sampled_from(
+            (
+                *("\ud800", "\x00", "\u202e", "\u200b", "\ufeff", "١٢", "²", "Ａdd(a=1)", "½", "\u2028"),
+                *("forall", "exists", " x. ", "not ", "->", "<->", "((((", "))))", "[" * 50, "'", '"'),
+                *("\\", "\\'", "```", "`", "=", ",", "Add(", "Answer(value='True')", ")", "1e999", "0x1"),
+                *("__import__('os')", "9" * 70, "{}", "a.b", "lambda: 0", "f'{x}'", "\n", "\t", " " * 30),
+            )
+        ),
+    )  # fmt: skip
+    return st.lists(pieces, max_size=8).map("".join)
+
+
+def plain_data() -> SearchStrategy[object]:
+    """Return anything that JSON holds, without NaN and infinities."""
+    leaves = st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**70), 2**70),
+        st.floats(allow_nan=False, allow_infinity=False),
+        texts(20),
+    )
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=4), st.dictionaries(texts(8), inner, max_size=4)
+        ),
+        max_leaves=12,
+    )
+
+
+# --- logic --------------------------------------------------------------------------------------
+
+
+def names() -> SearchStrategy[str]:
+    """Return names of predicates, constants or variables: what the parser reads as one."""
+    rest = st.text(_LETTER + string.digits, max_size=6)
+    return st.builds(str.__add__, st.sampled_from(_LETTER), rest).filter(
+        lambda name: name not in KEYWORDS
+    )
+
+
+def atoms() -> SearchStrategy[Atom]:
+    """Return atoms of any arity from 1 to 3."""
+    terms = st.lists(names(), min_size=1, max_size=3).map(tuple)
+    return st.builds(Atom, names(), terms)
+
+
+def formulas(max_leaves: int = 8) -> SearchStrategy[Formula]:
+    """Return formulas of every kind, nested up to what the parser takes."""
+
+    def grow(inner: SearchStrategy[Formula]) -> SearchStrategy[Formula]:
+        return st.one_of(
+            st.builds(Not, inner),
+            *(st.builds(kind, inner, inner) for kind in (And, Or, Implies, Iff)),
+            *(st.builds(kind, names(), inner) for kind in (ForAll, Exists)),
+        )
+
+    return st.recursive(atoms(), grow, max_leaves=max_leaves)
+
+
+def signed(atom: SearchStrategy[Atom]) -> SearchStrategy[Formula]:
+    """Return the atoms and their negations."""
+    return st.one_of(atom, atom.map(Not))
+
+
+def ground_literals(
+    predicates: tuple[str, ...] = ("Kind", "Calm", "Tall", "Rich"),
+    constants: tuple[str, ...] = ("max", "sam", "tom"),
+) -> SearchStrategy[Formula]:
+    """Return unary literals about constants."""
+    return signed(
+        st.builds(
+            lambda predicate, constant: Atom(predicate, (constant,)),
+            st.sampled_from(predicates),
+            st.sampled_from(constants),
+        )
+    )
+
+
+def spoken_literals() -> SearchStrategy[Formula]:
+    """Return literals whose names are plain words, which English sentences can carry."""
+    words = st.text(string.ascii_lowercase, min_size=1, max_size=20).filter(
+        lambda word: word not in KEYWORDS
+    )
+    return signed(
+        st.builds(lambda word, name: Atom(word.capitalize(), (name,)), words, words),
+    )
+
+
+def rules(predicates: tuple[str, ...] = ("Kind", "Calm", "Tall", "Rich")) -> SearchStrategy[Rule]:
+    """Return one-premise universal rules."""
+    side = ground_literals(predicates, ("x",))
+    return st.builds(Rule, st.just("x"), side, side)
+
+
+# --- problems -----------------------------------------------------------------------------------
+
+
+def deduction_specs(max_depth: int = 4) -> SearchStrategy[DeductionSpec]:
+    """Return knobs that leave problems to be found quickly in every split."""
+    return st.builds(
+        lambda low, high, **knobs: DeductionSpec(
+            min_depth=min(low, high), max_depth=max(low, high), **knobs
+        ),
+        st.integers(1, max_depth),
+        st.integers(1, max_depth),
+        distractors=st.integers(3, 5),
+        others=st.integers(1, 2),
+        negation=st.sampled_from((0.2, 0.5)),
+        tollens=st.sampled_from((0.0, 0.15, 0.5)),
+        formal=st.booleans(),
+    )
+
+
+def deduction_problems(max_depth: int = 4) -> SearchStrategy[Problem]:
+    """Return generated problems of every label, depth, split and wording."""
+    return st.builds(
+        lambda spec, seed, split, index: generate(spec, seed=seed, split=split, index=index),
+        deduction_specs(max_depth),
+        st.integers(0, 2**32),
+        st.sampled_from(SPLITS),
+        st.integers(0, 60),
+    )
+
+
+def problems() -> SearchStrategy[Problem]:
+    """Return problems with any content, solvable or not."""
+    statements = st.builds(Statement, text=texts(), formula=texts())
+    return st.builds(
+        Problem,
+        task=texts(12),
+        split=st.sampled_from(SPLITS),
+        index=st.integers(0, 10**6),
+        difficulty=st.integers(0, 20),
+        text=texts(),
+        givens=st.lists(statements, max_size=3).map(tuple),
+        claim=st.none() | statements,
+        gold=texts(12),
+        solution=texts(),
+        tags=st.lists(texts(8), max_size=3).map(tuple),
+    )
+
+
+# --- calls --------------------------------------------------------------------------------------
+
+
+def numbers() -> SearchStrategy[Fraction]:
+    """Return exact numbers within the grammar's 60 digits."""
+    small = st.integers(-(10**9), 10**9)
+    return st.one_of(
+        small.map(Fraction),
+        st.builds(lambda n, places: Fraction(n, 10**places), small, st.integers(0, 6)),
+        st.fractions(min_value=-(10**6), max_value=10**6, max_denominator=10**6),
+        st.integers(-(10**40), 10**40).map(Fraction),
+    )
+
+
+def values() -> SearchStrategy[Value]:
+    """Return what an argument may be: numbers, texts, lists of these."""
+    return st.recursive(
+        st.one_of(numbers(), st.text(max_size=20)),
+        lambda inner: st.lists(inner, max_size=3).map(tuple),
+        max_leaves=6,
+    )
+
+
+def calls() -> SearchStrategy[Call]:
+    """Return calls of any function with any arguments, each name given once."""
+    pairs = st.lists(
+        st.tuples(names(), values()), max_size=3, unique_by=lambda pair: pair[0]
+    ).map(tuple)
+    return st.builds(
+        Call,
+        function=names(),
+        positional=st.lists(values(), max_size=3).map(tuple),
+        keywords=pairs,
+    )
+
+
+def deduction_replies() -> SearchStrategy[str]:
+    """Return replies that look like a model's on `fol.deduction`: right, wrong and broken ones."""
+    word = st.sampled_from((*WORDS[:6], "not kind"))
+    name = st.sampled_from(NAMES[:4])
+    literal = st.builds("{} is {}.".format, name, word)
+    rule = st.builds("All {} people are {}.".format, word, word)
+    return st.one_of(
+        st.builds("ApplyRule(rule='{}', fact='{}')".format, rule, literal),
+        st.builds("ModusTollens(rule='{}', fact='{}')".format, rule, literal),
+        st.builds("Check(claim='{}')".format, literal),
+        st.builds("Reasoning(thought='{}')".format, literal),
+        st.sampled_from(("Saturated()", "Saturated(1)", "Fly()", "Check()", "Check([1])")),
+        st.sampled_from(("True", "Unknown", "maybe", "unknown.")).map("Answer(value='{}')".format),
+    )
+
+
+def replies() -> SearchStrategy[str]:
+    """Return anything that a model may reply."""
+    return st.one_of(
+        deduction_replies(), calls().map(show_call), hostile_texts(), texts(), _damaged()
+    )
+
+
+def _damaged() -> SearchStrategy[str]:
+    """Return printed calls with one slice cut out, or another text put in."""
+    return st.builds(
+        lambda text, start, size, patch: text[:start] + patch + text[start + size :],
+        calls().map(show_call),
+        st.integers(0, 40),
+        st.integers(0, 3),
+        hostile_texts(),
+    )
+
+
+# --- chains and scores --------------------------------------------------------------------------
+
+
+def outcomes() -> SearchStrategy[Outcome]:
+    """Return results and failures."""
+    return st.builds(Outcome, text=texts(), code=st.none() | st.sampled_from(FailureCode))
+
+
+def turns() -> SearchStrategy[Turn]:
+    """Return a reply with any recorded outcome, true or not."""
+    return st.builds(Turn, reply=texts(), outcome=outcomes(), tokens=st.integers(0, 500))
+
+
+def chains() -> SearchStrategy[Chain]:
+    """Return finished chains."""
+    return st.builds(
+        Chain,
+        task=texts(12),
+        problem=texts(12),
+        source=texts(12),
+        sample=st.integers(0, 64),
+        turns=st.lists(turns(), max_size=4).map(tuple),
+        stop=st.sampled_from(get_args(Stop)),
+    )
+
+
+def scores() -> SearchStrategy[Score]:
+    """Return scores of every verdict."""
+    return st.builds(
+        Score,
+        verdict=st.sampled_from(Verdict),
+        evidence=st.lists(st.integers(0, 20), max_size=4).map(tuple),
+        codes=st.lists(st.none() | st.sampled_from(FailureCode), max_size=4).map(tuple),
+    )
+
+
+def scored_chains() -> SearchStrategy[ScoredChain]:
+    """Return chains with any score."""
+    return st.builds(ScoredChain, chain=chains(), score=scores())
+
+
+def limits() -> SearchStrategy[Limits]:
+    """Return limits that short chains reach."""
+    return st.builds(
+        Limits,
+        calls=st.integers(1, 6),
+        failures=st.integers(1, 4),
+        tokens=st.integers(1, 100),
+        reply_tokens=st.integers(1, 100),
+    )
+
+
+def prompt_specs() -> SearchStrategy[PromptSpec]:
+    """Return ways to show functions and examples."""
+    return st.builds(
+        PromptSpec, detail=st.sampled_from(("help", "signatures")), shots=st.integers(0, 6)
+    )
