@@ -142,7 +142,7 @@ def test_what_has_no_form_is_refused_by_name(bad):
 
 
 def test_splits_share_no_canonical_form():
-    spec = DeductionSpec(max_depth=3, distractors=2)
+    spec = DeductionSpec(max_depth=3)
     forms = {
         split: {
             content_id(
@@ -150,7 +150,7 @@ def test_splits_share_no_canonical_form():
             )
             for index in range(count)
         }
-        for split, count in (("train", 1_000), ("dev", 500), ("test", 500))
+        for split, count in (("train", 1_500), ("dev", 250), ("test", 250))
     }
     assert not forms["train"] & forms["test"]
     assert not forms["train"] & forms["dev"]

@@ -97,7 +97,7 @@ def instantiate(formula: Formula, variable: str, constant: str) -> Formula:
             if variable not in free_names(formula):
                 return formula
             if bound == constant:
-                bound = _fresh(bound, free_names(body))
+                bound = _fresh(bound, free_names(body) | {constant})
                 body = instantiate(body, constant, bound)
             return type(formula)(bound, instantiate(body, variable, constant))
         case And(left, right) | Or(left, right) | Implies(left, right) | Iff(left, right):
