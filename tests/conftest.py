@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 # Examples build whole problems, which a loaded machine may do slowly: no deadline, no speed check.
 _COMMON = {
     "deadline": None,
-    "max_examples": 60,
+    "max_examples": 40,
     "suppress_health_check": [HealthCheck.too_slow],
 }
 settings.register_profile("dev", **_COMMON)

@@ -41,13 +41,26 @@ def hostile_texts() -> SearchStrategy[str]:
         st.text(st.characters(), max_size=20),
         st.sampled_from(
             (
-                *("\ud800", "\x00", "\u202e", "\u200b", "\ufeff", "١٢", "²", "Ａdd(a=1)", "½", "\u2028"),
-                *("forall", "exists", " x. ", "not ", "->", "<->", "((((", "))))", "[" * 50, "'", '"'),
-                *("\\", "\\'", "```", "`", "=", ",", "Add(", "Answer(value='True')", ")", "1e999", "0x1"),
-                *("__import__('os')", "9" * 70, "{}", "a.b", "lambda: 0", "f'{x}'", "\n", "\t", " " * 30),
+                *("\ud800", "\x00", "\u202e", "\u200b", "\ufeff", "\u2028"),
+                *("\u0661\u0662", "\u00b2", "\u00bd", "\uff21dd(a=1)"),
+                *("forall", "exists", " x. ", "not ", "->", "<->", "((((", "))))", "[" * 50),
+                *("'", '"', "\\", "\\'", "```", "`", "=", ",", "Add(", "Answer(value='True')", ")"),
+                *(
+                    "1e999",
+                    "0x1",
+                    "9" * 70,
+                    "{}",
+                    "a.b",
+                    "lambda: 0",
+                    "f'{x}'",
+                    "\n",
+                    "\t",
+                    " " * 30,
+                ),
+                "__import__('os')",
             )
         ),
-    )  # fmt: skip
+    )
     return st.lists(pieces, max_size=8).map("".join)
 
 
@@ -207,9 +220,9 @@ def values() -> SearchStrategy[Value]:
 
 def calls() -> SearchStrategy[Call]:
     """Return calls of any function with any arguments, each name given once."""
-    pairs = st.lists(
-        st.tuples(names(), values()), max_size=3, unique_by=lambda pair: pair[0]
-    ).map(tuple)
+    pairs = st.lists(st.tuples(names(), values()), max_size=3, unique_by=lambda pair: pair[0]).map(
+        tuple
+    )
     return st.builds(
         Call,
         function=names(),

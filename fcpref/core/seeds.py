@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import random
+from random import Random
 
 from fcpref.core.canon import content_id, short
+
+__all__ = ["Random", "derive", "derive_seed"]
 
 
 def derive_seed(root: int, *labels: str | int) -> int:
@@ -12,7 +14,7 @@ def derive_seed(root: int, *labels: str | int) -> int:
     return int(short(content_id([root, *labels])), 16)
 
 
-def derive(root: int, *labels: str | int) -> random.Random:
+def derive(root: int, *labels: str | int) -> Random:
     """Return a stream for one purpose; streams of different labels share nothing.
 
     Args:
@@ -20,4 +22,4 @@ def derive(root: int, *labels: str | int) -> random.Random:
         labels: task, split, index, purpose. Neighbouring indices give unrelated streams, which
             ``Random(seed + index)`` does not.
     """
-    return random.Random(derive_seed(root, *labels))
+    return Random(derive_seed(root, *labels))

@@ -7,9 +7,7 @@ appended to a ``.part`` file; `seal` turns it into an artifact.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+import contextlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,11 +17,14 @@ from fcpref.core.canon import content_id, short
 from fcpref.core.chains import Reply
 from fcpref.core.codec import structure, unstructure
 from fcpref.errors import ArtifactError, CodecError, ReplayMissError
-from fcpref.shell.engines.base import Engine, OnReply, Request
 from fcpref.shell.store import Artifact, write_artifact
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
     from typing import Self
+
+    from fcpref.shell.engines.base import Engine, OnReply, Request
 
 STAGE = "recording"
 _KEY_DIGITS = 32
@@ -74,14 +75,20 @@ class Recording:
         self.replies: dict[str, Recorded] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            kept = self._load(path.read_bytes()) if path.exists() else 0
-            self._file = path.open("r+b" if path.exists() else "w+b")
-            self._lock()
-            self._file.truncate(kept)
-            self._file.seek(kept)
+            # Whatever is written goes to the end, so opening harms no other writer.
+            self._file = path.open("a+b")
         except OSError as error:
-            message = f"{path}: cannot be opened for recording ({error.strerror or error})"
-            raise ArtifactError(message) from None
+            raise self._unusable(error) from None
+        try:
+            self._lock()
+            self._file.seek(0)
+            self._file.truncate(self._load(self._file.read()))
+        except OSError as error:
+            self._file.close()
+            raise self._unusable(error) from None
+        except ArtifactError:
+            self._file.close()
+            raise
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -89,40 +96,54 @@ class Recording:
 
     def __exit__(self, *_: object) -> None:
         """Close the file; what was appended stays."""
-        self._file.close()
+        # Every append is flushed, so all that closing can still fail on was reported there.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def append(self, recorded: Recorded) -> None:
         """Write one reply through to the file."""
-        self.replies[recorded.key] = recorded
         try:
             self._file.write(msgspec.json.encode(unstructure(recorded)) + b"\n")
             self._file.flush()
         except OSError as error:
-            message = f"{self.path}: cannot be written ({error.strerror}); free space and run again, what was recorded is kept"
+            message = (
+                f"{self.path}: cannot be written ({error.strerror or error}); free space and run "
+                "again, what was recorded is kept"
+            )
             raise ArtifactError(message) from None
+        self.replies[recorded.key] = recorded
 
     def _load(self, data: bytes) -> int:
-        kept = 0
-        for line in data.splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
+        """Read what is recorded and return its length; bytes after the last line end are cut."""
+        kept = data.rfind(b"\n") + 1
+        for number, line in enumerate(data[:kept].split(b"\n")[:-1], start=1):
             try:
                 recorded = structure(msgspec.json.decode(line), Recorded)
-            except (msgspec.DecodeError, CodecError):
-                break
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, CodecError) as error:
+                # To go on from here would throw away replies that were paid for.
+                message = f"{self.path}, line {number}: {error}; remove that line and run again"
+                raise ArtifactError(message) from None
             self.replies[recorded.key] = recorded
-            kept += len(line)
         return kept
+
+    def _unusable(self, error: OSError) -> ArtifactError:
+        return ArtifactError(
+            f"{self.path}: cannot be opened for recording ({error.strerror or error}); "
+            "choose another --out"
+        )
 
     def _lock(self) -> None:
         try:
-            import fcntl  # noqa: PLC0415 - not on every platform
+            import fcntl
         except ImportError:
             return
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            message = f"{self.path}: another run (not {os.getpid()}) is writing this recording; wait for it or choose another --out"
+            message = (
+                f"{self.path}: another run is writing this recording; wait for it or choose "
+                "another --out"
+            )
             raise ArtifactError(message) from None
 
 
@@ -201,13 +222,17 @@ class ReplayEngine:
 
     def _explain(self, request: Request) -> str:
         problem, _, sample = request.job.rpartition("/")
-        where = f"{self._artifact.path}: no reply for problem {short(problem)}, sample {sample}, step {request.step}"
+        where = (
+            f"{self._artifact.path}: no reply for problem {short(problem)}, sample {sample}, "
+            f"step {request.step}"
+        )
         near = self._by_job.get((request.job, request.step))
         if near is not None:
             if request.step == 0 and near.opening != opening_hash(request):
                 return f"{where}; the opening messages differ (prompt or problem text has changed)"
             return f"{where}; the messages before it differ (a function's result has changed)"
-        samples = sorted({job.rpartition("/")[2] for job, _ in self._by_job if job.startswith(problem)})
+        jobs = (job.rpartition("/") for job, _ in self._by_job)
+        samples = sorted({job[2] for job in jobs if job[0] == problem}, key=lambda s: (len(s), s))
         if samples and sample not in samples:
             return f"{where}; only samples {', '.join(samples)} were recorded"
         if samples:
@@ -223,7 +248,11 @@ def expect_identity(artifact: Artifact, wanted: Mapping[str, str]) -> None:
     """
     have = artifact.header.spec.get("identity")
     have = have if isinstance(have, dict) else {}
-    differ = [f"{name} is {have.get(name)!r}, wanted {value!r}" for name, value in wanted.items() if have.get(name) != value]
+    differ = [
+        f"{name} is {have.get(name)!r}, wanted {value!r}"
+        for name, value in wanted.items()
+        if have.get(name) != value
+    ]
     if differ:
         message = f"{artifact.path}: {'; '.join(differ)}"
         raise ReplayMissError(message)

@@ -47,7 +47,7 @@ def sample_chains(
     """Return every problem's chains, ordered by problem and sample.
 
     Args:
-        problems: of any tasks.
+        problems: of any tasks; one given twice counts once.
         engine: answers the requests.
         plan: how many, how shown, how long.
         on_chain: told of each chain when it ends, for progress.
@@ -68,6 +68,8 @@ def sample_chains(
 
     requests = []
     for job, state in _begin(problems, plan):
+        if job in states:
+            continue
         states[job] = state
         requests.append(Request(job=job, step=0, messages=messages(state)))
     engine.run(requests, on_reply)
@@ -77,9 +79,7 @@ def sample_chains(
     )
 
 
-def _begin(
-    problems: Sequence[Problem], plan: SamplePlan
-) -> Iterator[tuple[str, ChainState]]:
+def _begin(problems: Sequence[Problem], plan: SamplePlan) -> Iterator[tuple[str, ChainState]]:
     for problem in problems:
         task = find_task(problem.task)
         opening = render(plan.prompt, task.toolbox, problem, task.exemplars)

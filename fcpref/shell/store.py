@@ -11,9 +11,8 @@ import hashlib
 import os
 import tempfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from attrs import field, frozen
@@ -22,10 +21,15 @@ from fcpref.core.canon import bytes_id, canonical_bytes, short
 from fcpref.core.codec import structure, unstructure
 from fcpref.errors import ArtifactError, CodecError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
 T = TypeVar("T")
 FORMAT = 1
 _COMPRESS_ABOVE = 32_768
 _MAX_BYTES = 2**31
+# msgspec lets wrong UTF-8 and too deep nesting out as what they are.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @frozen(kw_only=True)
@@ -74,7 +78,7 @@ class Artifact:
         return tuple(values)
 
 
-def write_artifact(  # noqa: PLR0913 - a header has that many fields
+def write_artifact(
     folder: Path,
     stage: str,
     values: Iterable[object],
@@ -136,10 +140,16 @@ def read_artifact(path: Path, *, stage: str | None = None) -> Artifact:
     identifier = bytes_id(data)
     expected = path.name.partition(".")[0]
     if _is_hex(expected) and expected != short(identifier):
-        message = f"{path}: content hash {short(identifier)} is not its name; the file was edited or damaged, restore it"
+        message = (
+            f"{path}: content hash {short(identifier)} is not its name; the file was edited or "
+            "damaged, restore it"
+        )
         raise ArtifactError(message)
     if header.count != len(lines) - 2:
-        message = f"{path}: has {len(lines) - 2} records, its header says {header.count}; it was cut or edited"
+        message = (
+            f"{path}: has {len(lines) - 2} records, its header says {header.count}; it was cut or "
+            "edited, restore it"
+        )
         raise ArtifactError(message)
     records = tuple(_record(path, number, line) for number, line in enumerate(lines[1:-1], start=2))
     return Artifact(id=identifier, path=path, header=header, records=records)
@@ -161,11 +171,17 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
+        temporary = None
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        message = f"{path}: cannot be written ({error.strerror}); free space or choose another --out"
+        message = (
+            f"{path}: cannot be written ({error.strerror or error}); free space or choose another "
+            "--out"
+        )
         raise ArtifactError(message) from None
+    finally:
+        # An interrupted run leaves nothing either.
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
 
 
 def file_hash(path: Path) -> str:
@@ -202,10 +218,13 @@ def _header(path: Path, line: bytes) -> Header:
         data = msgspec.json.decode(line)
         version = data.get("format") if isinstance(data, dict) else None
         if version != FORMAT:
-            message = f"{path}: format {version!r} is not {FORMAT}; it was written by another version of fcpref, or is no artifact"
+            message = (
+                f"{path}, line 1: format {version!r} is not {FORMAT}; it was written by another "
+                "version of fcpref, or is no artifact"
+            )
             raise ArtifactError(message)
         return structure(data, Header)
-    except (msgspec.DecodeError, CodecError) as error:
+    except (*_UNREADABLE, CodecError) as error:
         message = f"{path}, line 1: no artifact header ({error})"
         raise ArtifactError(message) from None
 
@@ -213,7 +232,7 @@ def _header(path: Path, line: bytes) -> Header:
 def _record(path: Path, number: int, line: bytes) -> object:
     try:
         return msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         message = f"{path}, line {number}: {error}"
         raise ArtifactError(message) from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -10,6 +9,8 @@ from attrs import frozen
 from fcpref.errors import TrainingError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fcpref.core.chains import Chain, Message
 
 
@@ -50,11 +51,12 @@ def encode_chain(
 
     Raises:
         TrainingError: the template rewrites earlier turns, so what is trained would differ from
-            what is generated.
+            what is generated, or does not end a turn with a token of its own.
     """
     chat = [{"role": m.role, "content": m.content} for m in opening]
     text = _render(tokenizer, chat)
     prompt = _encode(tokenizer, text)
+    marks = set(tokenizer.added_tokens_decoder)
     ids: list[int] = []
     mask: list[bool] = []
     for turn, carries in zip(chain.turns, trained, strict=True):
@@ -69,6 +71,9 @@ def encode_chain(
             raise TrainingError(message)
         reply, glue = _encode(tokenizer, turn.reply), _encode(tokenizer, text[len(said) :])
         # The glue opens with the end-of-turn mark, which the model writes itself.
+        if not glue or glue[0] not in marks:
+            message = "the chat template ends no turn with a special token; use a model whose does"
+            raise TrainingError(message)
         ids += reply + glue
         mask += [carries] * (len(reply) + 1) + [False] * (len(glue) - 1)
     last = len(mask) - mask[::-1].index(True) if True in mask else 0

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from fcpref.core.chains import Chain, PromptSpec, render
+from fcpref.core.canon import short
+from fcpref.core.chains import Chain, Message, PromptSpec, render
 from fcpref.core.codec import unstructure
-from fcpref.core.pairs import PreferencePair
+from fcpref.core.problems import Problem
 from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, LoraSpec, RunRecord, SftSpec, trained_replies
 from fcpref.errors import ArtifactError, TrainingError
@@ -26,10 +27,11 @@ from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import Encoded, encode_chain
 
 if TYPE_CHECKING:
-    from fcpref.core.problems import Problem
+    from fcpref.core.pairs import PreferencePair
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 WEIGHTS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
 
 
 @frozen(kw_only=True)
@@ -56,12 +58,13 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
 
     Raises:
         TrainingError: no chain fits the token limit, or the loss is not finite.
+        ArtifactError: the folder to write holds something else, or cannot be written.
     """
     tokenizer = load_tokenizer(job.student)
     encoded = [
         encode_chain(
             tokenizer,
-            _opening(job.problems[chain.problem], spec.prompt),
+            _opening(job, chain, spec.prompt),
             chain,
             trained_replies(chain, failed=False),
         )
@@ -71,11 +74,12 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
     if not kept:
         message = f"no chain fits {spec.max_tokens} tokens; raise max_tokens or give other chains"
         raise TrainingError(message)
-    from fcpref.shell.trl_trainers import run_sft  # noqa: PLC0415 - imports torch and trl
+    _refuse_other_folder(job.out)
+    from fcpref.shell.trl_trainers import run_sft
 
     model = _adapted(job.student, spec.lora, spec.seed)
-    metrics, steps, stopped = run_sft(model, tokenizer, kept, spec, job.on_step)
-    return _finish(model, job, "sft", spec, [[item] for item in kept], len(encoded), metrics, steps, stopped)
+    result = run_sft(model, tokenizer, kept, spec, job.on_step)
+    return _finish(model, job, spec, [[item] for item in kept], len(encoded), result)
 
 
 def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) -> RunRecord:
@@ -85,11 +89,12 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
 
     Raises:
         TrainingError: no pair fits the token limit, or the loss is not finite.
+        ArtifactError: the folder to write holds something else, or cannot be written.
     """
     tokenizer = load_tokenizer(job.student)
     encoded = []
     for pair in pairs:
-        opening = _opening(job.problems[pair.chosen.problem], spec.prompt)
+        opening = _opening(job, pair.chosen, spec.prompt)
         encoded.append(
             [
                 encode_chain(tokenizer, opening, chain, trained_replies(chain, failed=True))
@@ -99,27 +104,33 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     kept = [
         both
         for both in encoded
-        if max(item.length for item in both) <= spec.max_tokens and all(any(item.mask) for item in both)
+        if max(item.length for item in both) <= spec.max_tokens
+        and all(any(item.mask) for item in both)
     ]
     if not kept:
         message = f"no pair fits {spec.max_tokens} tokens; raise max_tokens or give other pairs"
         raise TrainingError(message)
-    from fcpref.shell.trl_trainers import run_dpo  # noqa: PLC0415 - imports torch and trl
+    _refuse_other_folder(job.out)
+    from fcpref.shell.trl_trainers import run_dpo
 
     model = _adapted(job.student, spec.lora, spec.seed)
-    metrics, steps, stopped = run_dpo(model, tokenizer, kept, spec, job.on_step)
-    return _finish(model, job, "dpo", spec, kept, len(encoded), metrics, steps, stopped)
+    result = run_dpo(model, tokenizer, kept, spec, job.on_step)
+    return _finish(model, job, spec, kept, len(encoded), result)
 
 
-def _opening(problem: Problem, prompt: PromptSpec) -> Any:  # noqa: ANN401
+def _opening(job: TrainingJob, chain: Chain, prompt: PromptSpec) -> tuple[Message, ...]:
+    problem = job.problems.get(chain.problem)
+    if problem is None:
+        message = f"problem {short(chain.problem)} is not among those given; give its artifact too"
+        raise TrainingError(message)
     task = find_task(problem.task)
     return render(prompt, task.toolbox, problem, task.exemplars)
 
 
 def _adapted(student: ResolvedModel, lora: LoraSpec, seed: int) -> Any:  # noqa: ANN401
     """Load the student for training: its own adapter, or a fresh one on the base."""
-    import torch  # noqa: PLC0415
-    from peft import LoraConfig, get_peft_model  # noqa: PLC0415
+    import torch
+    from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(seed)
     model = load_model(student, trainable=True)
@@ -142,7 +153,7 @@ def _adapted(student: ResolvedModel, lora: LoraSpec, seed: int) -> Any:  # noqa:
 
 def _linear_layers(model: Any) -> list[str]:  # noqa: ANN401
     """Return the names of all linear layers but the output head (PEFT's "all-linear", by name)."""
-    from torch.nn import Linear  # noqa: PLC0415
+    from torch.nn import Linear
 
     head = model.get_output_embeddings()
     found = {
@@ -153,24 +164,23 @@ def _linear_layers(model: Any) -> list[str]:  # noqa: ANN401
     return sorted(found)
 
 
-def _finish(  # noqa: PLR0913 - the record has that many parts
+def _finish(
     model: Any,  # noqa: ANN401
     job: TrainingJob,
-    kind: Any,  # noqa: ANN401
     spec: SftSpec | DpoSpec,
     rows: Sequence[Sequence[Encoded]],
     given: int,
-    metrics: Mapping[str, tuple[float, float]],
-    steps: int,
-    stopped: str,
+    result: tuple[Mapping[str, tuple[float, float]], int, str],
 ) -> RunRecord:
-    base = ModelName.parse(job.student.name)
-    base = base.base or base
-    digest = _save(model, job, str(base))
+    metrics, steps, stopped = result
+    name = ModelName.parse(job.student.name)
+    base = name.base or name
+    # Before saving: the new adapter may take the place of the one that it started from.
     start = file_hash(job.student.adapter / WEIGHTS) if job.student.adapter else ""
+    digest = _save(model, job, str(base))
     flat = [item for row in rows for item in row]
     return RunRecord(
-        kind=kind,
+        kind="sft" if isinstance(spec, SftSpec) else "dpo",
         base=str(base),
         student_revision=job.student.revision,
         start=start,
@@ -187,9 +197,17 @@ def _finish(  # noqa: PLR0913 - the record has that many parts
     )
 
 
+def _refuse_other_folder(out: Path) -> None:
+    """Saving replaces the folder, so it must be new, empty or an adapter's."""
+    if not out.exists() or (out / CONFIG).is_file() or (out.is_dir() and not any(out.iterdir())):
+        return
+    message = f"{out}: exists and is no adapter folder; remove it or choose another --out"
+    raise ArtifactError(message)
+
+
 def _save(model: Any, job: TrainingJob, base: str) -> str:  # noqa: ANN401
     """Write the adapter in bf16, whole or not at all, and return the hash of its weights."""
-    import torch  # noqa: PLC0415
+    import torch
 
     published = ModelName.parse(base).published
     try:
@@ -210,6 +228,9 @@ def _save(model: Any, job: TrainingJob, base: str) -> str:  # noqa: ANN401
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        message = f"{job.out}: the adapter cannot be written ({error.strerror}); free space and run again"
+        message = (
+            f"{job.out}: the adapter cannot be written ({error.strerror or error}); free space "
+            "and run again"
+        )
         raise ArtifactError(message) from None
     return file_hash(job.out / WEIGHTS)

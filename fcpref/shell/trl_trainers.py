@@ -9,7 +9,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import datasets
 import torch
@@ -18,12 +18,23 @@ from transformers import TrainerCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
-from fcpref.core.training import DpoSpec, SftSpec
 from fcpref.errors import TrainingError
-from fcpref.shell.tokens import Encoded
+
+if TYPE_CHECKING:
+    from fcpref.core.training import DpoSpec, SftSpec
+    from fcpref.shell.tokens import Encoded
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 Result = tuple[dict[str, tuple[float, float]], int, str]
+_IGNORED = -100  # PyTorch's label for "no loss here"
+_METRICS = (
+    "loss",
+    "logps/chosen",
+    "logps/rejected",
+    "rewards/margins",
+    "rewards/accuracies",
+    "mean_token_accuracy",
+)
 _MICRO_TOKENS_CPU = 2_048
 _MICRO_TOKENS_GPU = 32_768
 
@@ -66,7 +77,7 @@ def run_dpo(
     dataset = datasets.Dataset.from_list([preference_row(*both) for both in rows])
     longest = max(item.length for both in rows for item in both)
     micro, accumulate = _micro_batch(spec.batch, 2 * longest)
-    watch = _Watch(on_step, limit=spec.stop_below)
+    watch = _Watch(on_step, limit=spec.stop_below, beta=spec.beta)
     losses, weights = [spec.loss], [1.0]
     if spec.sft_weight:
         losses, weights = [spec.loss, "sft"], [1.0, spec.sft_weight]
@@ -87,7 +98,6 @@ def run_dpo(
             data_collator=MaskedCollator(pad_token_id=tokenizer.pad_token_id),
             callbacks=[watch],
         )
-        watch.reference = _mean(trainer.train_dataset["ref_chosen_logps"])
         _own_console(trainer)
         trainer.train()
     return watch.result()
@@ -131,16 +141,17 @@ class MaskedDPOTrainer(DPOTrainer):  # type: ignore[misc]
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
         # The masks stay in the dataset, so TRL's cache of reference log-probabilities sees them.
-        self._signature_columns = [*self._signature_columns, "chosen_mask", "rejected_mask"]
+        masks = {"chosen_mask", "rejected_mask"}
+        self._signature_columns = sorted({*self._signature_columns, *masks})
 
 
 class _Watch(TrainerCallback):  # type: ignore[misc]
     """Reports steps, keeps first and last metrics, and stops a run that goes wrong."""
 
-    def __init__(self, on_step: OnStep, limit: float) -> None:
+    def __init__(self, on_step: OnStep, limit: float, beta: float = 1.0) -> None:
         self.on_step = on_step
         self.limit = limit
-        self.reference: float | None = None
+        self.beta = beta
         self.history: list[dict[str, float]] = []
         self.steps = 0
         self.stopped = ""
@@ -148,16 +159,21 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
     def on_log(self, _args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ANN401
         if not logs or "loss" not in logs:
             return
-        numbers = {key: float(value) for key, value in logs.items() if isinstance(value, int | float)}
+        numbers = {
+            key: float(value) for key, value in logs.items() if isinstance(value, int | float)
+        }
         if not math.isfinite(numbers["loss"]):
             message = f"the loss is {numbers['loss']} at step {state.global_step}; lower the learning rate"
             raise TrainingError(message)
         self.history.append(numbers)
-        chosen = numbers.get("logps/chosen")
-        if chosen is not None and self.reference is not None and chosen < self.reference - self.limit:
+        # The reward is beta times the chosen chains' log-ratio to the reference, row by row: other
+        # than the window's mean log-probability, it does not depend on which rows the window drew.
+        fallen = -numbers.get("rewards/chosen", 0.0) / self.beta
+        if fallen > self.limit:
             self.stopped = (
-                f"step {state.global_step}: chosen log-probability fell to {chosen:.1f} from "
-                f"{self.reference:.1f} (likelihood displacement)"
+                f"step {state.global_step}: chosen log-probability fell {fallen:.1f} nats a chain "
+                f"below the reference's, over stop_below {self.limit:g} (likelihood displacement); "
+                "lower the learning rate or raise sft_weight"
             )
             control.should_training_stop = True
 
@@ -166,20 +182,22 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         self.on_step(state.global_step, state.max_steps, self.history[-1] if self.history else {})
 
     def result(self) -> Result:
-        keys = ("loss", "logps/chosen", "logps/rejected", "rewards/margins", "rewards/accuracies", "mean_token_accuracy")
         metrics = {
             key: (round(self.history[0][key], 4), round(self.history[-1][key], 4))
-            for key in keys
+            for key in _METRICS
             if self.history and key in self.history[0] and key in self.history[-1]
         }
         return metrics, self.steps, self.stopped
 
 
 def _sft_row(row: Encoded) -> dict[str, list[int]]:
-    labels = [token if carries else -100 for token, carries in zip(row.completion, row.mask, strict=True)]
+    labels = [
+        token if carries else _IGNORED
+        for token, carries in zip(row.completion, row.mask, strict=True)
+    ]
     return {
         "input_ids": [*row.prompt, *row.completion],
-        "labels": [-100] * len(row.prompt) + labels,
+        "labels": [_IGNORED] * len(row.prompt) + labels,
     }
 
 
@@ -221,10 +239,6 @@ def _micro_batch(batch: int, longest: int) -> tuple[int, int]:
 def _own_console(trainer: Any) -> None:  # noqa: ANN401
     # Progress is shown by the caller; the trainer's own printing would break its bars.
     trainer.remove_callback(transformers.trainer_callback.PrinterCallback)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
 
 
 @contextlib.contextmanager

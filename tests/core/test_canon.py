@@ -61,7 +61,9 @@ def test_equal_values_have_equal_bytes(value, twin):
     assert canonical_bytes(twin) == canonical_bytes(value)
 
 
-@pytest.mark.parametrize(("value", "other"), [(1, 1.0), (1, True), (1, "1"), (None, "null"), ([], {})])
+@pytest.mark.parametrize(
+    ("value", "other"), [(1, 1.0), (1, True), (1, "1"), (None, "null"), ([], {})]
+)
 def test_values_of_different_types_have_different_bytes(value, other):
     assert canonical_bytes(value) != canonical_bytes(other)
 
@@ -96,7 +98,7 @@ def test_nesting_is_bounded_so_a_cycle_is_an_error():
 
 
 def test_the_deepest_allowed_nesting_is_encoded():
-    assert b"[" * MAX_NESTING + b"1" + b"]" * MAX_NESTING == canonical_bytes(wrap(1, MAX_NESTING))
+    assert canonical_bytes(wrap(1, MAX_NESTING)) == b"[" * MAX_NESTING + b"1" + b"]" * MAX_NESTING
     with pytest.raises(CanonError, match="nested deeper"):
         canonical_bytes(wrap(1, MAX_NESTING + 1))
 

@@ -130,9 +130,9 @@ def test_the_form_decides_the_split(problem):
 
 def test_splits_have_the_stated_shares():
     splits = [split_of(index) for index in range(4_000)]
-    assert [0.8, 0.1, 0.1] == [
+    assert [
         pytest.approx(splits.count(split) / 4_000, abs=0.02) for split in ("train", "dev", "test")
-    ]
+    ] == [0.8, 0.1, 0.1]
 
 
 @pytest.mark.parametrize("bad", ["Near(max, sam)", "Kind(max) and Calm(max)", "not not Kind(max)"])
@@ -145,9 +145,7 @@ def test_splits_share_no_canonical_form():
     spec = DeductionSpec(max_depth=3)
     forms = {
         split: {
-            content_id(
-                deduction_form(*parts(generate(spec, seed=11, split=split, index=index)))
-            )
+            content_id(deduction_form(*parts(generate(spec, seed=11, split=split, index=index))))
             for index in range(count)
         }
         for split, count in (("train", 1_500), ("dev", 250), ("test", 250))
@@ -155,5 +153,3 @@ def test_splits_share_no_canonical_form():
     assert not forms["train"] & forms["test"]
     assert not forms["train"] & forms["dev"]
     assert not forms["dev"] & forms["test"]
-
-

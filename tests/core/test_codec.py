@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 import pytest
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +34,7 @@ class Record:
     code: FailureCode = FailureCode.LIMIT
     maybe: int | None = None
     limits: Limits | None = None
-    table: dict[str, int] = {}  # noqa: RUF012 - never changed
+    table: dict[str, int] = field(factory=dict)
 
 
 CHAIN = {
@@ -154,7 +154,22 @@ def test_an_exact_number_is_text_in_lowest_terms(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["2/4", "1/0", "-0", "007", "1/-3", "3/1", "0.5", "1e3", " 1", "1\n", "٣", "+1", "", "9" * 9000],
+    [
+        "2/4",
+        "1/0",
+        "-0",
+        "007",
+        "1/-3",
+        "3/1",
+        "0.5",
+        "1e3",
+        " 1",
+        "1\n",
+        "٣",
+        "+1",
+        "",
+        "9" * 9000,
+    ],
 )
 def test_an_exact_number_in_any_other_form_is_refused(text):
     with pytest.raises(CodecError):

@@ -202,9 +202,18 @@ def test_other_seeds_indices_and_splits_give_other_problems():
 @pytest.mark.parametrize(
     ("spec", "identifier"),
     [
-        (DeductionSpec(), "sha256:5058ce355630eec3977f8b1747d0fc81a367fded242e992c05fb9c61878ab4bb"),
-        (DeductionSpec(formal=True, max_depth=2), "sha256:3eb47866c22cae4829a7c5851eb5183d478a36094e841112822c6576995a0592"),
-        (DeductionSpec(min_depth=6, max_depth=6, negation=0.4, tollens=0.4), "sha256:5c2877aa16990d5be4c893c1180a490f2ad837cccfe95d587d458e9bc3aa41a1"),
+        (
+            DeductionSpec(),
+            "sha256:5058ce355630eec3977f8b1747d0fc81a367fded242e992c05fb9c61878ab4bb",
+        ),
+        (
+            DeductionSpec(formal=True, max_depth=2),
+            "sha256:3eb47866c22cae4829a7c5851eb5183d478a36094e841112822c6576995a0592",
+        ),
+        (
+            DeductionSpec(min_depth=6, max_depth=6, negation=0.4, tollens=0.4),
+            "sha256:5c2877aa16990d5be4c893c1180a490f2ad837cccfe95d587d458e9bc3aa41a1",
+        ),
     ],
     ids=["default", "formal", "deep"],
 )
@@ -256,19 +265,19 @@ def test_a_claim_that_is_decided_is_entailed(facts, rule_list, claim):
 
 
 def test_applying_a_rule_says_its_conclusion():
-    assert ["Max is calm.", "Max is not tall."] == told(
+    assert told(
         KIND_MAX,
         "ApplyRule(rule='All kind people are calm.', fact='Max is kind.')",
         "ApplyRule(rule='No calm people are tall.', fact='Max is calm.')",
-    )
+    ) == ["Max is calm.", "Max is not tall."]
 
 
 def test_modus_tollens_says_the_negated_condition():
-    assert ["Sam is not calm.", "Sam is not kind."] == told(
+    assert told(
         KIND_MAX,
         "ModusTollens('No calm people are tall.', 'Sam is tall.')",
         "ModusTollens('All kind people are calm.', 'Sam is not calm.')",
-    )
+    ) == ["Sam is not calm.", "Sam is not kind."]
 
 
 def test_formulas_are_taken_like_sentences_and_formal_problems_answer_in_them():
@@ -278,7 +287,7 @@ def test_formulas_are_taken_like_sentences_and_formal_problems_answer_in_them():
         givens=tuple(evolve(given, text=given.formula) for given in KIND_MAX.givens),
         tags=("formal",),
     )
-    assert (["Max is calm."], ["Calm(max)"]) == (told(KIND_MAX, call), told(formal, call))
+    assert (told(KIND_MAX, call), told(formal, call)) == (["Max is calm."], ["Calm(max)"])
 
 
 @pytest.mark.parametrize(
@@ -310,21 +319,21 @@ def test_a_call_that_cannot_work_fails_with_its_code_and_changes_nothing(reply, 
 
 
 def test_check_tells_what_is_established_so_far():
-    assert [
-        "Established.",
-        "The opposite is established.",
-        "Not established so far.",
-    ] == told(
+    assert told(
         KIND_MAX,
         "Check('Max is kind.')",
         "Check(claim='Sam is not tall')",
         "Check(claim='Tall(max)')",
-    )
+    ) == [
+        "Established.",
+        "The opposite is established.",
+        "Not established so far.",
+    ]
 
 
 def test_check_establishes_nothing():
     _, memory = replay(["Check('Max is kind.')"], TASK.toolbox, KIND_MAX)
-    assert () == memory.facts
+    assert memory.facts == ()
 
 
 def test_saturated_works_once_nothing_new_follows():
@@ -350,8 +359,8 @@ def test_deriving_what_is_known_already_works_but_is_no_new_fact():
         "ModusTollens('All kind people are calm.', 'Max is not calm.')",
     )
     outcomes, memory = replay(replies, TASK.toolbox, cycle)
-    assert [None, None, FailureCode.ARGUMENT_DOMAIN] == [outcome.code for outcome in outcomes]
-    assert ["Calm(max)"] == [fact.key for fact in memory.facts]
+    assert [outcome.code for outcome in outcomes] == [None, None, FailureCode.ARGUMENT_DOMAIN]
+    assert [fact.key for fact in memory.facts] == ["Calm(max)"]
 
 
 @given(deduction_problems(3))

@@ -53,6 +53,8 @@ TOOLS = Toolbox(
     )
 )
 
+LISTED = "Say, Scale, Reasoning, Answer"
+
 
 def told(*lines):
     """Execute replies in order; return the last outcome."""
@@ -88,8 +90,8 @@ def test_arguments_are_bound_by_place_or_name_and_typed(reply, text):
         ("nonsense", "not_a_call", "Error: reply with one function call and nothing else"),
         ("Say('a') Say('b')", "several_calls", "Error: reply with one call at a time"),
         ("Say(", "unparseable", "Error: the call is not closed"),
-        ("Fly()", "unknown_function", "Error: no function Fly; there are Say, Scale, Reasoning, Answer"),
-        ("say('a')", "unknown_function", "Error: no function say; there are Say, Scale, Reasoning, Answer"),
+        ("Fly()", "unknown_function", "Error: no function Fly; there are " + LISTED),
+        ("say('a')", "unknown_function", "Error: no function say; there are " + LISTED),
         ("Say()", "missing_argument", "Error: Say needs text"),
         ("Scale(times=1)", "missing_argument", "Error: Scale needs n"),
         ("Say('a', 'b')", "extra_argument", "Error: Say takes 1 arguments"),

@@ -56,7 +56,9 @@ def test_showing_is_stable(call):
     assert shown == show_call(parse_call(shown))
 
 
-@given(calls(), st.sampled_from((" {} ", "\n{}\n", "```{}```", "```python\n{}\n```", "{};", "\t{}`")))
+@given(
+    calls(), st.sampled_from((" {} ", "\n{}\n", "```{}```", "```python\n{}\n```", "{};", "\t{}`"))
+)
 def test_a_wrapping_of_space_or_one_code_fence_is_dropped(call, wrapping):
     shown = show_call(call)
     assert parse_call(shown) == parse_call(wrapping.format(shown))
@@ -94,7 +96,7 @@ def test_arguments_are_positional_or_named_and_may_end_with_a_comma():
 
 
 def test_truth_values_are_text():
-    assert ("True", "False", "None", "True", "False") == arguments("F(True,False,None,true,false)")
+    assert arguments("F(True,False,None,true,false)") == ("True", "False", "None", "True", "False")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_quoted_text_is_read_with_its_escapes(source, text):
         ("F(²)", "unparseable"),
         ("F(\u00a01)", "unparseable"),
         ("F(1\u200b)", "unparseable"),
-        ("F(’a’)", "unparseable"),
+        ("F(\u2019a\u2019)", "unparseable"),
         ("F(a=1, a=2)", "extra_argument"),
         ("F(1e61)", "limit"),
         ("F(1e-61)", "limit"),
@@ -205,7 +207,7 @@ def test_a_reply_that_is_no_call_is_refused_with_its_code(reply, expected):
         ("\ud800" * 3_000, "not_a_call"),
         ("F(\x00)", "unparseable"),
         ("\u202eF(1)", "not_a_call"),
-        ("Ｆ(1)", "not_a_call"),
+        ("\uff26(1)", "not_a_call"),
         ("\ufeffF(1)", "not_a_call"),
     ],
     ids=lambda value: f"{value[:6]!a}x{len(value)}",
@@ -231,7 +233,7 @@ def test_arguments_and_items_are_counted(count):
 
 def test_a_reply_may_be_as_long_as_the_bound_says():
     text = "F('" + "a" * (MAX_REPLY - 5) + "')"
-    assert [None, FailureCode.LIMIT] == [code(text), code(text + " ")]
+    assert [code(text), code(text + " ")] == [None, FailureCode.LIMIT]
 
 
 @given(values())

@@ -46,28 +46,28 @@ def stops(lines, **knobs):
 
 
 def test_a_chain_goes_on_until_it_is_answered():
-    assert [None, None, "answered"] == stops([THOUGHTS[0], "Answer('True')"])
+    assert stops([THOUGHTS[0], "Answer('True')"]) == [None, None, "answered"]
 
 
 def test_a_refused_answer_does_not_end_the_chain():
-    assert [None, None] == stops(["Answer('Perhaps')"])
+    assert stops(["Answer('Perhaps')"]) == [None, None]
 
 
 def test_the_limit_of_calls_ends_it():
-    assert [None, None, None, "calls"] == stops(THOUGHTS[:3], calls=3)
+    assert stops(THOUGHTS[:3], calls=3) == [None, None, None, "calls"]
 
 
 def test_failures_in_a_row_end_it():
-    assert [None, None, None, "failures"] == stops(["no", "Fly()", "F("], failures=3)
+    assert stops(["no", "Fly()", "F("], failures=3) == [None, None, None, "failures"]
 
 
 def test_a_call_that_works_breaks_a_row_of_failures():
     lines = ["no", "no", THOUGHTS[0], "no", "no", "no"]
-    assert [None] * 6 + ["failures"] == stops(lines, failures=3)
+    assert stops(lines, failures=3) == [None] * 6 + ["failures"]
 
 
 def test_generated_tokens_end_it():
-    assert [None, None, None, "tokens"] == stops(THOUGHTS[:3], spent=10, tokens=30)
+    assert stops(THOUGHTS[:3], spent=10, tokens=30) == [None, None, None, "tokens"]
 
 
 @pytest.mark.parametrize(
@@ -129,10 +129,10 @@ def test_a_reply_and_its_result_are_the_next_two_messages():
 
 def test_a_failed_reply_is_kept_and_told():
     chat = messages(run(["Fly()"])[-1])
-    assert ["Fly()", "Error: no function Fly; there are "] == [
+    assert [
         chat[-2].content,
         chat[-1].content[:34],
-    ]
+    ] == ["Fly()", "Error: no function Fly; there are "]
 
 
 def test_finishing_keeps_turns_stop_and_origin():
@@ -148,9 +148,10 @@ def test_finishing_keeps_turns_stop_and_origin():
 
 
 def test_a_chain_that_still_goes_on_finishes_as_silent():
-    assert [("silent", 0), ("silent", 1)] == [
-        (finish(state, "s", 0).stop, len(finish(state, "s", 0).turns)) for state in run(THOUGHTS[:1])
-    ]
+    assert [
+        (finish(state, "s", 0).stop, len(finish(state, "s", 0).turns))
+        for state in run(THOUGHTS[:1])
+    ] == [("silent", 0), ("silent", 1)]
 
 
 @given(TALK)

@@ -35,10 +35,10 @@ def test_a_teacher_is_shown_the_help_of_every_function():
 
 
 def test_prompts_are_the_ones_that_recordings_were_made_with():
-    assert {
+    assert {"teacher": opening_id(TEACHER), "student": opening_id(STUDENT)} == {
         "teacher": "sha256:b966f45e1e69a2e302f3d78152aac25d0bebd3bb875acbe80cc625b43f71f9cf",
         "student": "sha256:3db8234ecd52f99a6fc578aa612be4472f123d4bfee0519a3ea5f0884d11f8c8",
-    } == {"teacher": opening_id(TEACHER), "student": opening_id(STUDENT)}
+    }
 
 
 def opening_id(spec):

@@ -1,4 +1,5 @@
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -45,7 +46,7 @@ def test_a_seed_has_64_bits():
 
 def test_neighbouring_indices_are_not_neighbouring_seeds():
     seeds = [derive_seed(0, index) for index in range(200)]
-    assert min(abs(a - b) for a, b in zip(seeds, seeds[1:], strict=False)) > 2**40
+    assert min(abs(a - b) for a, b in pairwise(seeds)) > 2**40
 
 
 def test_deriving_leaves_the_global_stream_alone():

@@ -54,8 +54,9 @@ def wilcoxon(before: Sequence[float], after: Sequence[float]) -> PairedTest:
 
     Zero differences are dropped first (Wilcoxon's own zero method, scipy's ``wilcox``), equal
     differences share their mean rank. The p-value is exact where scipy's is: up to 50 differences
-    without ties, up to 13 with ties; otherwise it is the normal approximation with tie and
-    continuity correction. No difference at all gives p = 1 and statistic 0, where scipy gives NaN.
+    without ties, up to 13 with ties; otherwise it is the normal approximation, corrected
+    for ties and, as scipy's, not for continuity. No difference at all gives p = 1 and statistic 0,
+    where scipy gives NaN.
 
     The effect size is the matched-pairs rank-biserial correlation, (W+ - W-) / (W+ + W-): 1 when
     every difference is a gain, -1 when every one is a loss.
@@ -190,14 +191,14 @@ def _exact_p(ranks: Sequence[float], smaller: float) -> float:
 
 
 def _approximate_p(ranks: Sequence[float], smaller: float) -> float:
-    """Refer the smaller sum to the normal distribution, corrected for continuity.
+    """Refer the smaller sum to the normal distribution.
 
     Given the ranks, each is positive with chance one half, so the variance is a quarter of the sum
     of their squares; that is the usual formula with its correction for ties.
     """
     below = math.fsum(ranks) / 2 - smaller
     deviation = math.sqrt(math.fsum(rank * rank for rank in ranks)) / 2
-    return math.erfc(max(0.0, below - 0.5) / deviation / math.sqrt(2))
+    return math.erfc(below / deviation / math.sqrt(2))
 
 
 def _sign_p(smaller: int, total: int) -> float:

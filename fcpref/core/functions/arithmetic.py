@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from attrs import evolve
 
-from fcpref.core.functions.numbers import show_number, too_large
+from fcpref.core.numbers import show_number, too_large
 from fcpref.core.functions.values import (
     Arguments,
     Effect,

@@ -7,7 +7,6 @@ from fractions import Fraction
 from attrs import evolve
 
 from fcpref.core.functions.grammar import parse_call, show_call
-from fcpref.core.functions.numbers import read_number, show_number, too_large
 from fcpref.core.functions.values import (
     Call,
     Effect,
@@ -20,6 +19,7 @@ from fcpref.core.functions.values import (
     Value,
     fail,
 )
+from fcpref.core.numbers import read_number, show_number, too_large
 
 
 def read_call(reply: str, toolbox: Toolbox, memory: Memory) -> Effect:
@@ -69,10 +69,10 @@ def _bind(call: Call, signature: Signature) -> dict[str, Value] | Outcome:
         given[name] = value
     bound: dict[str, Value] = {}
     for parameter in signature.parameters:
-        value = given.get(parameter.name, parameter.default)
-        if value is None:
+        argument = given.get(parameter.name, parameter.default)
+        if argument is None:
             return _failure(FailureCode.MISSING_ARGUMENT, signature, f"needs {parameter.name}")
-        typed = _typed(value, parameter)
+        typed = _typed(argument, parameter)
         if isinstance(typed, Outcome):
             return typed
         bound[parameter.name] = typed

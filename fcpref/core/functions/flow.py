@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from fcpref.core.functions.numbers import show_number
 from fcpref.core.functions.values import (
     Arguments,
     Effect,
@@ -18,6 +17,7 @@ from fcpref.core.functions.values import (
     fail,
     succeed,
 )
+from fcpref.core.numbers import show_number
 
 if TYPE_CHECKING:
     from fractions import Fraction

@@ -10,8 +10,8 @@ import re
 from fractions import Fraction
 from typing import NoReturn
 
-from fcpref.core.functions.numbers import MAX_DIGITS, read_number, show_number
 from fcpref.core.functions.values import Call, FailureCode, Outcome, Value
+from fcpref.core.numbers import MAX_DIGITS, read_number, show_number
 
 MAX_REPLY = 4_000
 MAX_NESTING = 8

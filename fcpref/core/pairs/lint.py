@@ -48,9 +48,7 @@ def lint(
         findings.extend(_of_pair(pair, held_out))
     for identifier, count in Counter(value_id(pair) for pair in pairs).items():
         if count > 1:
-            findings.append(
-                _error("duplicate", identifier, f"occurs {count} times; keep it once")
-            )
+            findings.append(_error("duplicate", identifier, f"occurs {count} times; keep it once"))
     return (*findings, *_of_set(pairs))
 
 

@@ -25,7 +25,7 @@ from fcpref.errors import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from random import Random
+    from fcpref.core.seeds import Random
 
 LABELS = ("True", "False", "Unknown")
 NAMES = ("Max", "Sam", "Tom", "Ben", "Kim", "Ann", "Bob", "Jim", "Dan", "Ken", "Ray", "Roy")

@@ -28,7 +28,7 @@ def markdown(report: Report) -> str:
         blocks += filter(None, _section(section))
     if report.sources:
         lines = [
-            f"- {escape(source.stage)}: {escape(source.id)}".rstrip() for source in report.sources
+            f"- {_start(source.stage)}: {escape(source.id)}".rstrip() for source in report.sources
         ]
         blocks += ["## Sources", "\n".join(lines)]
     return "\n\n".join(block.rstrip() for block in blocks) + "\n"
@@ -43,15 +43,16 @@ def escape(content: str) -> str:
 def _section(section: Section) -> Iterator[str]:
     yield f"## {escape(section.title)}"
     for paragraph in section.paragraphs:
-        yield _paragraph(paragraph)
+        yield _start(paragraph)
     for item in section.items:
         yield f"### {escape(item.title)}"
         table = item if isinstance(item, Table) else _figure(item)
         yield _table(table)
-        yield _paragraph(table.note)
+        yield _start(table.note)
 
 
-def _paragraph(content: str) -> str:
+def _start(content: str) -> str:
+    """Escape a text that begins a block, where some characters mean more than within a line."""
     return _BLOCK_START.sub(_escape_start, escape(content))
 
 

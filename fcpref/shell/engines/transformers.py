@@ -21,9 +21,9 @@ from fcpref.errors import ModelError
 from fcpref.shell.engines.base import OnReply, Request, Sampling
 
 if TYPE_CHECKING:
-    from random import Random
+    from random import Random  # noqa: TC004 - the rows are never structured
 
-    import torch
+    import torch  # noqa: TC004 - the same; and it is heavy
 
 OnToken = Callable[[int], None]
 _CPU_ROWS = 64
@@ -46,7 +46,7 @@ class _Row:
 class TransformersEngine:
     """Generates with a causal language model in this process."""
 
-    def __init__(  # noqa: PLR0913 - what an in-process engine is made of
+    def __init__(
         self,
         model: Any,  # noqa: ANN401 - transformers ships no useful types
         tokenizer: Any,  # noqa: ANN401
@@ -97,7 +97,7 @@ class TransformersEngine:
 
     def run(self, requests: Sequence[Request], on_reply: OnReply) -> None:
         """See `Engine.run`."""
-        import torch  # noqa: PLC0415 - heavy
+        import torch
 
         queue = deque(requests)
         with torch.inference_mode():
@@ -120,7 +120,7 @@ class TransformersEngine:
 
     def _plan(self, texts: Sequence[str]) -> int:
         """Return how many chains fit: key-value cache of a whole chain against free memory."""
-        import torch  # noqa: PLC0415
+        import torch
 
         if self._model.device.type != "cuda":
             return _CPU_ROWS
@@ -130,12 +130,13 @@ class TransformersEngine:
         longest = len(self._encode(max(texts, key=len))) + 900
         free, _ = torch.cuda.mem_get_info()
         # Growing a cache copies it once; attention repeats keys and values per query head.
-        layers_copy = 2.5 + 2 * config.num_attention_heads / config.num_key_value_heads / config.num_hidden_layers
-        return max(1, min(512, int(0.8 * free / (token_bytes * longest * layers_copy))))
+        groups = config.num_attention_heads / config.num_key_value_heads
+        copies = 2.5 + 2 * groups / config.num_hidden_layers
+        return max(1, min(512, int(0.8 * free / (token_bytes * longest * copies))))
 
     def _wave(self, wave: Sequence[Request], on_reply: OnReply) -> list[Request]:
         """Run chains to their end; return requests that need a fresh start."""
-        import torch  # noqa: PLC0415
+        import torch
 
         restart: list[Request] = []
         prompts = [self._render(request) for request in wave]
@@ -170,7 +171,7 @@ class TransformersEngine:
         if self._sampling.temperature == 0:
             chosen: list[int] = logits.argmax(-1).tolist()
             return chosen
-        import torch  # noqa: PLC0415
+        import torch
 
         uniform = [0.0 if row.waiting or row.done else row.noise.random() for row in rows]
         probabilities = torch.softmax(logits.float() / self._sampling.temperature, -1)
@@ -184,9 +185,7 @@ class TransformersEngine:
         picked: list[int] = indices.gather(-1, place).squeeze(-1).tolist()
         return picked
 
-    def _take(
-        self, row: _Row, token: int, on_reply: OnReply, restart: list[Request]
-    ) -> None:
+    def _take(self, row: _Row, token: int, on_reply: OnReply, restart: list[Request]) -> None:
         """Give a row its sampled token; end its reply when that is due."""
         if row.done or row.waiting:
             return
@@ -196,20 +195,21 @@ class TransformersEngine:
             row.waiting.append(token)
             if len(row.generated) < self._sampling.reply_tokens:
                 return
-        text = self._tokenizer.decode(row.generated, skip_special_tokens=True)
+        cached = self._tokenizer.decode(row.generated, skip_special_tokens=True)
+        # Some vocabularies have tokens such as ")\n": what stands before the line's end counts.
+        text = cached + (self._newlines.get(token, "") if ended else "")
         count = len(row.generated) + ended
         following = on_reply(row.request, Reply(text=text, tokens=count))
         if following is None:
             row.done = True
             return
         rendered = self._render(following)
-        said = row.text + text
-        if not rendered.startswith(said):
+        if not rendered.startswith(row.text + text):
             # The template rewrites earlier turns, so this chain's cache is of no more use.
             row.done = True
             restart.append(following)
             return
-        row.waiting.extend(self._encode(rendered[len(said) :]))
+        row.waiting.extend(self._encode(rendered[len(row.text + cached) :]))
         row.request, row.text, row.generated = following, rendered, []
         row.noise = derive(self._sampling.seed, following.job, following.step)
 
@@ -225,7 +225,7 @@ class _State:
 
     def keep(self, rows: list[int]) -> None:
         """Drop all other rows."""
-        import torch  # noqa: PLC0415
+        import torch
 
         index = torch.tensor(rows, device=self.mask.device)
         self.cache.batch_select_indices(index)
@@ -234,7 +234,7 @@ class _State:
 
     def feed(self, model: Any, tokens: torch.Tensor) -> None:  # noqa: ANN401
         """Give each row one token."""
-        import torch  # noqa: PLC0415
+        import torch
 
         self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], 1)
         out = model(
@@ -251,8 +251,8 @@ class _State:
 
 def _prefill(model: Any, prompts: Sequence[list[int]]) -> _State:  # noqa: ANN401
     """Encode prompts: what all share once, equal ones once, the rest left-padded, in slices."""
-    import torch  # noqa: PLC0415
-    from transformers import DynamicCache  # noqa: PLC0415
+    import torch
+    from transformers import DynamicCache
 
     device = model.device
     unique = sorted({tuple(prompt) for prompt in prompts}, key=len)
@@ -294,9 +294,9 @@ def _encode_slice(
     shared: int,
     longest: int,
 ) -> _State:
-    import copy  # noqa: PLC0415
+    import copy
 
-    import torch  # noqa: PLC0415
+    import torch
 
     device = model.device
     cache = copy.deepcopy(base)
@@ -320,9 +320,7 @@ def _encode_slice(
         logits_to_keep=1,
     )
     position = torch.tensor([len(prompt) for prompt in prompts], device=device)
-    return _State(
-        cache=out.past_key_values, mask=mask, position=position, logits=out.logits[:, -1]
-    )
+    return _State(cache=out.past_key_values, mask=mask, position=position, logits=out.logits[:, -1])
 
 
 def _shared_length(prompts: Sequence[tuple[int, ...]]) -> int:
@@ -337,16 +335,20 @@ def _shared_length(prompts: Sequence[tuple[int, ...]]) -> int:
 def _stop_tokens(model: Any, tokenizer: Any) -> frozenset[int]:  # noqa: ANN401
     configured = model.generation_config.eos_token_id
     stops = set(configured if isinstance(configured, list) else [configured])
-    stops |= {tokenizer.eos_token_id, *tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|eot_id|>"])}
+    stops |= set(tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|eot_id|>"]))
+    # A special token is no text: it would vanish from the reply and stay in the cache.
+    stops |= {tokenizer.eos_token_id, *tokenizer.all_special_ids}
     return frozenset(
         token for token in stops if token is not None and token != tokenizer.unk_token_id
     )
 
 
-def _newline_tokens(tokenizer: Any) -> frozenset[int]:  # noqa: ANN401
+def _newline_tokens(tokenizer: Any) -> dict[int, str]:  # noqa: ANN401
+    """Return the tokens that end a line, each with the text that it puts before that."""
     # Byte-level vocabularies write a line feed as U+010A, SentencePiece as <0x0A>.
-    return frozenset(
+    found = [
         index
         for piece, index in tokenizer.get_vocab().items()
         if "\u010a" in piece or "\n" in piece or piece == "<0x0A>"
-    )
+    ]
+    return {index: tokenizer.decode([index]).partition("\n")[0].rstrip() for index in found}

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import warnings
 from itertools import product
 
 import pytest
@@ -30,17 +29,30 @@ def mirrored(result):
     return evolve(result, gained=result.lost, lost=result.gained, effect=-result.effect)
 
 
-@settings(max_examples=30, deadline=None)  # scipy's permutation test takes its time
-@given(pairs=pairs_of_counts)
-def test_wilcoxon_agrees_with_scipy_on_the_nonzero_differences(pairs):
+def assert_agrees_with_scipy(pairs):
     differences = [new - old for old, new in pairs if new != old]
     assume(differences)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        theirs = stats.wilcoxon(differences, zero_method="wilcox", method="auto")
+    theirs = stats.wilcoxon(differences, zero_method="wilcox", method="auto")
     ours = wilcoxon(*split(pairs))
     assert ours.statistic == theirs.statistic
     assert ours.p_value == pytest.approx(min(1.0, theirs.pvalue), rel=1e-9)
+
+
+@settings(max_examples=15)  # scipy's permutation test takes its time
+@given(pairs=st.lists(st.tuples(counts, counts), min_size=1, max_size=13))
+def test_wilcoxon_agrees_with_scipy_on_few_differences(pairs):
+    assert_agrees_with_scipy(pairs)
+
+
+@given(pairs=st.lists(st.tuples(counts, counts.map(lambda n: n + 7)), min_size=14, max_size=70))
+def test_wilcoxon_agrees_with_scipy_on_many_differences_that_tie(pairs):
+    swapped = [pair[::-1] if index % 3 else pair for index, pair in enumerate(pairs)]
+    assert_agrees_with_scipy(swapped)
+
+
+@given(differences=st.lists(st.integers(1, 9999), min_size=51, max_size=70, unique=True))
+def test_wilcoxon_agrees_with_scipy_on_many_differences_that_do_not_tie(differences):
+    assert_agrees_with_scipy([(0.0, d if d % 2 else -d) for d in differences])
 
 
 @given(differences=untied)

@@ -156,6 +156,10 @@ class Page(HTMLParser):
         if "style" not in self.open:
             self.words.append(data)
 
+    @property
+    def joined(self):
+        return "".join(self.words)
+
     def found(self, tag):
         return [attributes for name, attributes in self.elements if name == tag]
 

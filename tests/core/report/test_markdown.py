@@ -63,6 +63,14 @@ def test_a_paragraph_stays_a_paragraph(content):
     assert inline(paragraph) == content
 
 
+@pytest.mark.parametrize("stage", ["- a", "1. a", "> a", "# a"])
+def test_a_source_is_one_item_of_one_list(stage):
+    written = markdown(Report(title="R", sections=(), sources=(Source(stage=stage, id="0f"),)))
+    tokens = READER.parse(written)
+    assert [t.type for t in tokens if t.type.endswith("list_open")] == ["bullet_list_open"]
+    assert inline(tokens[-4]) == f"{stage}: 0f"
+
+
 @given(report=reports)
 def test_blocks_are_apart_by_one_line_and_the_last_line_ends(report):
     written = markdown(report)

@@ -1,0 +1,118 @@
+import pytest
+
+from fcpref.core.chains import Limits, Reply, advance, begin, messages, render
+from fcpref.core.chains.prompts import TEACHER
+from fcpref.core.functions import FailureCode, Memory, parse_call, read_call
+from fcpref.core.problems.deduction import LABELS, DeductionSpec, generate
+from fcpref.core.scores import Verdict
+from fcpref.core.tasks import TASKS, find_task
+from fcpref.core.tasks.fol_deduction import TASK
+from fcpref.errors import CodecError, UsageError
+
+LIMITS = Limits()
+
+
+def test_a_task_is_found_by_its_name():
+    assert {name: name for name in TASKS} == {name: find_task(name).name for name in TASKS}
+
+
+def test_an_unknown_task_is_an_error_that_lists_those_there_are():
+    with pytest.raises(UsageError) as caught:
+        find_task("fol.magic")
+    assert "'fol.magic'" in str(caught.value)
+    assert not [name for name in TASKS if name not in str(caught.value)]
+
+
+@pytest.mark.parametrize("depth", range(1, 11))
+@pytest.mark.parametrize("label", LABELS)
+def test_the_oracle_is_correct_within_18_calls_at_every_depth(label, depth):
+    for seed in range(3):
+        problem = generate(
+            DeductionSpec(min_depth=depth, max_depth=depth),
+            seed=seed,
+            split="train",
+            index=LABELS.index(label),
+        )
+        chain = TASK.oracle_chain(problem, LIMITS)
+        assert TASK.score(chain, problem).verdict is Verdict.CORRECT
+        assert len(chain.turns) <= 18
+        assert (chain.stop, chain.source) == ("answered", "oracle")
+
+
+@pytest.mark.parametrize("label", ["True", "False"])
+def test_the_oracles_proof_is_as_long_as_the_problem_is_deep(label):
+    for depth in range(1, 6):
+        spec = DeductionSpec(min_depth=depth, max_depth=depth)
+        problem = generate(spec, seed=1, split="train", index=LABELS.index(label))
+        assert depth + 1 == len(TASK.oracle(problem))
+
+
+@pytest.mark.parametrize(
+    "knobs", [{"others": 3, "negation": 0.5}, {"formal": True}, {"tollens": 0.9}]
+)
+def test_the_oracle_is_correct_for_other_knobs(knobs):
+    for index in range(12):
+        problem = TASK.generate({"max_depth": 4, **knobs}, 0, "train", index)
+        chain = TASK.oracle_chain(problem, LIMITS)
+        assert TASK.score(chain, problem).verdict is Verdict.CORRECT
+
+
+def test_knobs_are_read_strictly():
+    assert TASK.generate({}, 0, "train", 0) == generate(
+        DeductionSpec(), seed=0, split="train", index=0
+    )
+    for knobs in ({"max_depth": "3"}, {"depth": 3}, {"negation": "0.2"}, {"formal": 1}):
+        with pytest.raises(CodecError):
+            TASK.generate(knobs, 0, "train", 0)
+
+
+def test_worked_examples_are_correct_and_show_every_label():
+    chains = [TASK.oracle_chain(one.problem, LIMITS) for one in TASK.exemplars]
+    scores = [
+        TASK.score(chain, one.problem) for chain, one in zip(chains, TASK.exemplars, strict=True)
+    ]
+    assert [score.verdict for score in scores] == [Verdict.CORRECT] * 4
+    assert set(LABELS) == {one.problem.gold for one in TASK.exemplars}
+    assert {"train"} == {one.problem.split for one in TASK.exemplars}
+    depths = [len(one.replies) for one in TASK.exemplars]
+    assert min(depths) == depths[0]
+
+
+def test_every_functions_example_is_a_call_that_binds():
+    problem = generate(DeductionSpec(), seed=0, split="train", index=0)
+    unbound = {
+        FailureCode.UNKNOWN_FUNCTION,
+        FailureCode.MISSING_ARGUMENT,
+        FailureCode.EXTRA_ARGUMENT,
+        FailureCode.ARGUMENT_TYPE,
+    }
+    for function in TASK.toolbox.functions:
+        signature = function.signature
+        assert signature.name == parse_call(signature.example).function
+        effect = read_call(signature.example, TASK.toolbox, Memory(problem=problem))
+        assert effect.outcome.code not in unbound
+
+
+def test_function_names_are_unique_and_every_group_is_there():
+    names = [function.signature.name for function in TASK.toolbox.functions]
+    assert len(names) == len(set(names))
+    assert {"solve", "flow", "verify"} == {f.signature.group for f in TASK.toolbox.functions}
+
+
+def test_a_person_at_a_prompt_can_solve_a_problem_by_reading_only():
+    problem = generate(DeductionSpec(min_depth=2, max_depth=2), seed=3, split="train", index=0)
+    opening = render(TEACHER, TASK.toolbox, problem, TASK.exemplars)
+    state = begin(TASK.toolbox, problem, opening, LIMITS)
+    for line in TASK.oracle(problem):
+        assert messages(state)[-1].role == "user"
+        state = advance(state, Reply(text=line))
+    assert ("answered", problem.gold) == (state.stop, state.memory.answer)
+
+
+def test_a_problem_without_a_claim_has_no_oracle_chain():
+    problem = generate(DeductionSpec(), seed=0, split="train", index=0)
+    bare = type(problem)(
+        task=problem.task, split="train", index=0, difficulty=1, text="", gold="True"
+    )
+    assert TASK.oracle(bare) == ()
+    assert TASK.score(TASK.oracle_chain(bare, LIMITS), bare).verdict is Verdict.NO_ANSWER
