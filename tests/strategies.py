@@ -212,7 +212,7 @@ def numbers() -> SearchStrategy[Fraction]:
 def values() -> SearchStrategy[Value]:
     """Return what an argument may be: numbers, texts, lists of these."""
     return st.recursive(
-        st.one_of(numbers(), st.text(max_size=20)),
+        st.one_of(numbers(), st.text(max_size=20), st.text("'\"\\\n\t a", max_size=8)),
         lambda inner: st.lists(inner, max_size=3).map(tuple),
         max_leaves=6,
     )

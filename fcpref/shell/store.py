@@ -12,7 +12,7 @@ import os
 import tempfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from attrs import field, frozen
@@ -48,7 +48,7 @@ class Header:
     format: int
     stage: str
     parents: tuple[str, ...] = ()
-    spec: dict[str, object] = field(factory=dict)
+    spec: dict[str, Any] = field(factory=dict)
     versions: dict[str, str] = field(factory=dict)
     count: int = 0
 

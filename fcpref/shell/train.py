@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,7 +149,9 @@ def _adapted(student: ResolvedModel, lora: LoraSpec, seed: int) -> Any:  # noqa:
         layers_to_transform=list(range(lora.first_layer, layers)),
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PEFT asks transformers by a name that is going away
+        return get_peft_model(model, config)
 
 
 def _linear_layers(model: Any) -> list[str]:  # noqa: ANN401
@@ -173,6 +176,9 @@ def _finish(
     result: tuple[Mapping[str, tuple[float, float]], int, str],
 ) -> RunRecord:
     metrics, steps, stopped = result
+    if not all(p.isfinite().all() for p in model.parameters() if p.requires_grad):
+        message = f"the adapter's weights are not finite after {steps} steps; lower learning_rate"
+        raise TrainingError(message)
     name = ModelName.parse(job.student.name)
     base = name.base or name
     # Before saving: the new adapter may take the place of the one that it started from.
@@ -219,7 +225,9 @@ def _save(model: Any, job: TrainingJob, base: str) -> str:  # noqa: ANN401
                     parameter.data = parameter.data.to(torch.bfloat16)
             config = model.peft_config["default"]
             config.base_model_name_or_path = published or base
-            model.save_pretrained(temporary, selected_adapters=["default"])
+            model.save_pretrained(
+                temporary, selected_adapters=["default"], save_embedding_layers=False
+            )
             (temporary / "fcpref.json").write_text(json.dumps({"base": base}, indent=1) + "\n")
             (temporary / "README.md").unlink(missing_ok=True)
             temporary.chmod(0o755)

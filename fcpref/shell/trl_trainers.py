@@ -117,7 +117,7 @@ def preference_row(chosen: Encoded, rejected: Encoded) -> dict[str, list[int]]:
     }
 
 
-class MaskedCollator(DataCollatorForPreference):  # type: ignore[misc]
+class MaskedCollator(DataCollatorForPreference):
     """TRL's collator, with the completion mask taken from the rows."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -132,20 +132,22 @@ class MaskedCollator(DataCollatorForPreference):  # type: ignore[misc]
         return output
 
 
-class MaskedDPOTrainer(DPOTrainer):  # type: ignore[misc]
+class MaskedDPOTrainer(DPOTrainer):
     """TRL's DPOTrainer for rows that are tokenised and masked already."""
+
+    _signature_columns: Any
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401
         return dataset
 
     def _set_signature_columns_if_needed(self) -> None:
-        super()._set_signature_columns_if_needed()
+        super()._set_signature_columns_if_needed()  # type: ignore[no-untyped-call]
         # The masks stay in the dataset, so TRL's cache of reference log-probabilities sees them.
         masks = {"chosen_mask", "rejected_mask"}
         self._signature_columns = sorted({*self._signature_columns, *masks})
 
 
-class _Watch(TrainerCallback):  # type: ignore[misc]
+class _Watch(TrainerCallback):
     """Reports steps, keeps first and last metrics, and stops a run that goes wrong."""
 
     def __init__(self, on_step: OnStep, limit: float, beta: float = 1.0) -> None:
@@ -156,14 +158,20 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         self.steps = 0
         self.stopped = ""
 
-    def on_log(self, _args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ANN401
+    def on_log(
+        self,
+        args: Any,  # noqa: ANN401, ARG002
+        state: Any,  # noqa: ANN401
+        control: Any,  # noqa: ANN401
+        logs: Any = None,  # noqa: ANN401
+        **_: Any,  # noqa: ANN401
+    ) -> None:
         if not logs or "loss" not in logs:
             return
-        numbers = {
-            key: float(value) for key, value in logs.items() if isinstance(value, int | float)
-        }
+        numbers = {key: float(n) for key, n in logs.items() if isinstance(n, int | float)}
         if not math.isfinite(numbers["loss"]):
-            message = f"the loss is {numbers['loss']} at step {state.global_step}; lower the learning rate"
+            where = f"at step {state.global_step}"
+            message = f"the loss is {numbers['loss']} {where}; lower the learning rate"
             raise TrainingError(message)
         self.history.append(numbers)
         # The reward is beta times the chosen chains' log-ratio to the reference, row by row: other
@@ -177,7 +185,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
             )
             control.should_training_stop = True
 
-    def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:  # noqa: ANN401
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401, ARG002
         self.steps = state.global_step
         self.on_step(state.global_step, state.max_steps, self.history[-1] if self.history else {})
 
@@ -211,13 +219,15 @@ def _common(
         "num_train_epochs": spec.epochs,
         "per_device_train_batch_size": micro,
         "gradient_accumulation_steps": accumulate,
-        "warmup_steps": max(1, round(steps * spec.warmup)),
+        "warmup_steps": round(steps * spec.warmup),
         "lr_scheduler_type": "linear",
         "seed": spec.seed,
         "data_seed": spec.seed,
         "bf16": False,
         "gradient_checkpointing": False,
         "logging_steps": max(1, steps // 10),
+        # Otherwise the trainer logs the last finite losses in place of a NaN, and nobody notices.
+        "logging_nan_inf_filter": False,
         "save_strategy": "no",
         "report_to": [],
         "disable_tqdm": True,

@@ -64,7 +64,7 @@ def test_a_wrapping_of_space_or_one_code_fence_is_dropped(call, wrapping):
     assert parse_call(shown) == parse_call(wrapping.format(shown))
 
 
-@given(st.text())
+@given(st.text() | st.text("'\"\\\n\t a"))
 def test_any_text_survives_as_an_argument(text):
     assert (text,) == arguments(show_call(Call(function="F", positional=(text,))))
 

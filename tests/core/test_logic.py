@@ -176,6 +176,7 @@ def test_instantiating_replaces_free_occurrences_only():
 def test_instantiating_never_captures_the_constant():
     loves = Atom("Loves", ("x", "y"))
     assert ForAll("y_", Atom("Loves", ("y", "y_"))) == instantiate(ForAll("y", loves), "x", "y")
+    assert Exists("y_", Atom("P", ("y",))) == instantiate(Exists("y", P), "x", "y")
 
 
 @given(formulas(), names(), names())

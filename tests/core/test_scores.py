@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 
 from fcpref.core.chains import Chain, Limits, Reply, Turn, advance, begin, finish
 from fcpref.core.functions import Call, Fact, FailureCode, Memory, Outcome, show_call
-from fcpref.core.logic import show
-from fcpref.core.logic.chaining import Rule
+from fcpref.core.logic import saturate, show
 from fcpref.core.logic.formulas import ForAll, Implies
 from fcpref.core.problems.deduction import LABELS, DeductionSpec, generate, knowledge
 from fcpref.core.problems.english import say
@@ -56,9 +55,12 @@ def side_step(problem):
     return None
 
 
-def apply_rule(rule: Rule, fact):
-    formula = ForAll(rule.variable, Implies(rule.body, rule.head))
-    return f"ApplyRule(rule='{say(formula)}', fact='{say(fact)}')"
+def rule_formula(rule):
+    return ForAll(rule.variable, Implies(rule.body, rule.head))
+
+
+def apply_rule(rule, fact):
+    return f"ApplyRule(rule='{say(rule_formula(rule))}', fact='{say(fact)}')"
 
 
 def answered(problem, *lines):
@@ -137,6 +139,26 @@ def test_unknown_without_saturated_is_unsupported_even_when_all_is_derived():
     problem = BY_LABEL["Unknown"]
     assert proof(problem)[-1] == "Saturated()"
     assert answered(problem, *proof(problem)[:-1]) is Verdict.UNSUPPORTED
+
+
+@pytest.mark.parametrize("label", ["True", "False"])
+def test_unknown_is_unsupported_when_the_claim_is_decided_even_if_the_gold_label_says_it(label):
+    problem = evolve(BY_LABEL[label], gold="Unknown")
+    facts, rules = knowledge(problem)
+    steps = [step for step in saturate(facts, rules).values() if step is not None]
+    names = {"ponens": "ApplyRule", "tollens": "ModusTollens"}
+    lines = [
+        show_call(
+            Call(
+                function=names[step.direction],
+                positional=(show(rule_formula(step.rule)), show(step.premise)),
+            )
+        )
+        for step in steps
+    ]
+    scored = score(problem, [*lines, "Saturated()", answer("Unknown")])
+    assert (None,) * (len(lines) + 2) == scored.codes
+    assert scored.verdict is Verdict.UNSUPPORTED
 
 
 def test_unknown_with_saturated_called_too_early_is_unsupported():

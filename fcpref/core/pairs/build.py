@@ -37,9 +37,9 @@ def chain_pairs(scored: Iterable[ScoredChain], spec: PairSpec) -> tuple[Preferen
     The result depends on the set of chains only, not on their order. Chains with the same replies
     count once, so chosen and rejected always differ.
     """
-    by_problem: dict[str, dict[str, ScoredChain]] = defaultdict(dict)
+    by_problem: dict[str, dict[tuple[str, ...], ScoredChain]] = defaultdict(dict)
     for item in sorted(scored, key=lambda item: chain_id(item.chain)):
-        replies = "\n".join(turn.reply for turn in item.chain.turns)
+        replies = tuple(turn.reply for turn in item.chain.turns)
         by_problem[item.chain.problem].setdefault(replies, item)
     pairs: list[PreferencePair] = []
     for problem, distinct in sorted(by_problem.items()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from attrs import field, frozen
 from attrs.validators import ge, gt, in_, lt
@@ -112,7 +112,7 @@ class RunRecord:
     student_revision: str
     start: str
     data: tuple[str, ...]
-    spec: dict[str, object]
+    spec: dict[str, Any]
     rows: int
     left_out: int
     tokens: int

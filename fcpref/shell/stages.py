@@ -1,0 +1,50 @@
+"""The stages: each reads artifacts, writes artifacts, and does what was done before only once."""
+
+from fcpref.shell.stages_data import (
+    make_problems,
+    model_chains,
+    oracle_chains,
+    replay_chains,
+    score,
+)
+from fcpref.shell.stages_models import (
+    evaluate,
+    local_chains,
+    make_trials,
+    split_trials,
+    train,
+)
+from fcpref.shell.stages_pairs import export_pairs, lint_pairs, pairs, problems_of
+from fcpref.shell.stages_report import (
+    comparisons_of,
+    rewrite_report,
+    summaries_of,
+    write_report,
+)
+from fcpref.shell.verify import verify
+from fcpref.shell.workspace import Workspace, publish, write_manifest
+
+__all__ = [
+    "Workspace",
+    "comparisons_of",
+    "evaluate",
+    "export_pairs",
+    "lint_pairs",
+    "local_chains",
+    "make_problems",
+    "make_trials",
+    "model_chains",
+    "oracle_chains",
+    "pairs",
+    "problems_of",
+    "publish",
+    "replay_chains",
+    "rewrite_report",
+    "score",
+    "split_trials",
+    "summaries_of",
+    "train",
+    "verify",
+    "write_manifest",
+    "write_report",
+]

@@ -1,0 +1,314 @@
+"""Stages from problems to scores."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fcpref.core.canon import content_id, short
+from fcpref.core.chains import Chain, Limits, PromptSpec
+from fcpref.core.codec import structure, unstructure
+from fcpref.core.problems import Problem, Split, problem_id
+from fcpref.core.problems.problem import SPLITS
+from fcpref.core.scores import ScoredChain
+from fcpref.core.seeds import derive
+from fcpref.core.tasks import find_task
+from fcpref.errors import ArtifactError, CodecError, ProblemError, UsageError
+from fcpref.shell.engines.oracle import OracleEngine
+from fcpref.shell.recordings import Recording, RecordingEngine, ReplayEngine, seal
+from fcpref.shell.sampling import SamplePlan, sample_chains
+from fcpref.shell.store import Artifact, file_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from fcpref.core.tasks import Task
+    from fcpref.shell.engines.base import Engine
+    from fcpref.shell.logs import StageLog
+    from fcpref.shell.workspace import Workspace
+
+_PLAN = ("samples", "prompt", "limits")
+_TRIES_A_PROBLEM = 20
+GSM8K_SOURCE = "https://github.com/openai/grade-school-math"
+
+
+def make_problems(
+    workspace: Workspace,
+    task: str,
+    split: str,
+    count: int | None,
+    seed: int = 0,
+    knobs: Mapping[str, object] | None = None,
+    file: Path | None = None,
+) -> Artifact:
+    """Generate problems, or read them from a file; stage ``problems``.
+
+    Args:
+        workspace: where to write.
+        task: the task's name.
+        split: train, dev or test.
+        count: how many; None takes all of a file's.
+        seed: of the generator, or of the order in which a file's rows are taken.
+        knobs: the generator's difficulty knobs, by name.
+        file: JSON Lines, for a task that is read from a file.
+
+    Raises:
+        UsageError: no such task or split, or the file or the count is missing.
+        ProblemError: a row cannot be read, or there are too few problems.
+    """
+    found = find_task(task)
+    wanted = _split(split)
+    if count is not None and count < 1:
+        raise UsageError(f"{count} problems cannot be made; ask for 1 or more")
+    spec = {"task": task, "split": split, "seed": seed, "knobs": dict(knobs or {})}
+    parts = {**spec, "count": count, "file": _hash_of(file) if file and found.read else ""}
+
+    def make(_: StageLog) -> Artifact:
+        if found.read is not None:
+            problems = _from_file(found, wanted, count, seed, file)
+        else:
+            problems = _generated(workspace, found, wanted, count, seed, knobs or {})
+        return workspace.write("problems", problems, spec=spec)
+
+    if found.read is not None and file is None:
+        raise UsageError(
+            f"{task} is read from a file: give --file PATH, such as train.jsonl of {GSM8K_SOURCE}"
+        )
+    return workspace.once("problems", parts, make)
+
+
+def _split(text: str) -> Split:
+    for split in SPLITS:
+        if split == text:
+            return split
+    raise UsageError(f"unknown split {text!r}; there are {', '.join(SPLITS)}")
+
+
+def _generated(
+    workspace: Workspace,
+    task: Task,
+    split: Split,
+    count: int | None,
+    seed: int,
+    knobs: Mapping[str, object],
+) -> list[Problem]:
+    if count is None:
+        raise UsageError(f"{task.name} is generated without end: give --count N")
+    if task.generate is None:
+        raise UsageError(f"{task.name} has neither a generator nor a file format")
+    kept: dict[str, Problem] = {}
+    with workspace.progress.bar(f"problems {task.name}", count) as bar:
+        for index in range(_TRIES_A_PROBLEM * count):
+            try:
+                problem = task.generate(knobs, seed, split, index)
+            except CodecError as error:
+                raise UsageError(f"{task.name}: a knob cannot be used: {error}") from None
+            # The same text twice in one set would be one problem counted twice.
+            kept.setdefault(" ".join(problem.text.casefold().split()), problem)
+            bar.to(len(kept))
+            if len(kept) == count:
+                return list(kept.values())
+    raise ProblemError(
+        f"{task.name}: only {len(kept)} different problems found for {count}; loosen the knobs"
+    )
+
+
+def _from_file(
+    task: Task, split: Split, count: int | None, seed: int, file: Path | None
+) -> list[Problem]:
+    rows = [problem for problem in _rows(task, file) if problem.split == split]
+    if count is not None and len(rows) < count:
+        raise ProblemError(
+            f"{file}: has {len(rows)} problems of split {split}, {count} were asked for; "
+            "ask for fewer"
+        )
+    derive(seed, task.name, split, "order").shuffle(rows)
+    return rows[:count]
+
+
+def _rows(task: Task, file: Path | None) -> Iterator[Problem]:
+    if file is None or task.read is None:
+        return
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise ProblemError(f"{file}: cannot be read ({error.strerror}); check the path") from None
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield task.read(msgspec.json.decode(line), number - 1)
+        except msgspec.DecodeError as error:
+            raise ProblemError(f"{file}, line {number}: no JSON ({error})") from None
+        except ProblemError as error:
+            raise ProblemError(f"{file}, line {number}: {error}") from None
+
+
+def _hash_of(file: Path) -> str:
+    try:
+        return file_hash(file)
+    except OSError as error:
+        raise ProblemError(f"{file}: cannot be read ({error.strerror}); check the path") from None
+
+
+def problems_by_id(problems: Artifact) -> dict[str, Problem]:
+    """Return an artifact's problems by their ids."""
+    return {problem_id(problem): problem for problem in problems.values(Problem)}
+
+
+def oracle_chains(
+    workspace: Workspace, problems: Artifact, limits: Limits | None = None
+) -> Artifact:
+    """Solve problems symbolically; stage ``chains``, one a problem."""
+    plan = SamplePlan(samples=1, prompt=PromptSpec(detail="signatures"), limits=limits or Limits())
+    parts = {"problems": problems.id, "engine": "oracle", "plan": unstructure(plan)}
+
+    def make(_: StageLog) -> Artifact:
+        values = problems.values(Problem)
+        with _chains_bar(workspace, "oracle", len(values)) as on_chain:
+            chains = sample_chains(values, OracleEngine(values), plan, on_chain)
+        spec = {**unstructure(plan), "identity": {"engine": "oracle"}}
+        return workspace.write("chains", chains, parents=(problems.id,), spec=spec)
+
+    return workspace.once("chains", parts, make)
+
+
+def model_chains(
+    workspace: Workspace, problems: Artifact, engine: Engine, plan: SamplePlan
+) -> Artifact:
+    """Let a live engine solve problems; stage ``chains``, with its recording as second parent.
+
+    Replies are recorded as they come. An interrupted run goes on from them.
+    """
+    identity = dict(engine.identity)
+    parts = {"problems": problems.id, "identity": identity, "plan": unstructure(plan)}
+
+    def make(log: StageLog) -> Artifact:
+        part = workspace.local / "recording" / f"{short(content_id(parts), 32)}.part"
+        values = problems.values(Problem)
+        label = identity.get("model") or identity["engine"]
+        with Recording(part) as recording:
+            log.write("recording", model=label, recorded_before=len(recording.replies))
+            with _chains_bar(workspace, label, len(values) * plan.samples) as on_chain:
+                live = RecordingEngine(engine, recording)
+                chains = sample_chains(values, live, plan, on_chain)
+            sealed = seal(
+                workspace.local,
+                recording.replies.values(),
+                identity=identity,
+                parents=(problems.id,),
+                spec=unstructure(plan),
+            )
+        artifact = _write_chains(workspace, chains, problems, sealed)
+        part.unlink()
+        return artifact
+
+    return workspace.once("chains", parts, make)
+
+
+def replay_chains(workspace: Workspace, recording: Artifact) -> Artifact:
+    """Rebuild the chains of a recording without its model; stage ``chains``.
+
+    Raises:
+        ArtifactError: the recording's problems are not here, or its header is not a recording's.
+        ReplayMissError: the recording lacks a reply; the message says why.
+    """
+
+    def make(_: StageLog) -> Artifact:
+        chains, problems = replayed(workspace, recording)
+        return _write_chains(workspace, chains, problems, recording)
+
+    return workspace.once("chains", {"recording": recording.id}, make)
+
+
+def replayed(workspace: Workspace, recording: Artifact) -> tuple[tuple[Chain, ...], Artifact]:
+    """Return the chains of a recording, and the artifact of its problems; see `replay_chains`."""
+    plan = plan_of(recording)
+    problems = workspace.find(parent(recording, 0), "problems")
+    values = problems.values(Problem)
+    with _chains_bar(workspace, "replay", len(values) * plan.samples) as on_chain:
+        return sample_chains(values, ReplayEngine(recording), plan, on_chain), problems
+
+
+def plan_of(artifact: Artifact) -> SamplePlan:
+    """Return the plan that a recording or chains were made with.
+
+    Raises:
+        ArtifactError: the header does not hold one.
+    """
+    spec = artifact.header.spec
+    try:
+        return structure({name: spec[name] for name in _PLAN if name in spec}, SamplePlan)
+    except CodecError as error:
+        raise ArtifactError(f"{artifact.path}, line 1: no sampling plan ({error})") from None
+
+
+def parent(artifact: Artifact, index: int) -> str:
+    """Return the id of one of the artifacts that this one was made from.
+
+    Raises:
+        ArtifactError: the header names fewer.
+    """
+    if index >= len(artifact.header.parents):
+        raise ArtifactError(f"{artifact.path}, line 1: names no parent; write it again")
+    return artifact.header.parents[index]
+
+
+def _write_chains(
+    workspace: Workspace, chains: tuple[Chain, ...], problems: Artifact, recording: Artifact
+) -> Artifact:
+    return workspace.write(
+        "chains", chains, parents=(problems.id, recording.id), spec=recording.header.spec
+    )
+
+
+@contextmanager
+def _chains_bar(workspace: Workspace, label: str, total: int) -> Iterator[Callable[[Chain], None]]:
+    tokens = 0
+    with workspace.progress.bar(f"chains {label}", total) as bar:
+
+        def on_chain(chain: Chain) -> None:
+            nonlocal tokens
+            tokens += sum(turn.tokens for turn in chain.turns)
+            bar.advance(text=f"{tokens} tokens" if tokens else None)
+
+        yield on_chain
+
+
+def score(workspace: Workspace, chains: Artifact) -> Artifact:
+    """Execute chains again and judge them; stage ``scores``.
+
+    Raises:
+        ArtifactError: the chains' problems are not here.
+    """
+
+    def make(log: StageLog) -> Artifact:
+        scored = list(rescored(workspace, chains))
+        correct = sum(item.score.correct for item in scored)
+        log.write("scored", chains=len(scored), correct=correct)
+        parents = (chains.id, parent(chains, 0))
+        return workspace.write("scores", scored, parents=parents)
+
+    return workspace.once("scores", {"chains": chains.id}, make)
+
+
+def rescored(workspace: Workspace, chains: Artifact) -> Iterator[ScoredChain]:
+    """Yield an artifact's chains with their scores.
+
+    Raises:
+        ArtifactError: their problems are not here.
+    """
+    problems = problems_by_id(workspace.find(parent(chains, 0), "problems"))
+    values = chains.values(Chain)
+    with workspace.progress.bar("scores", len(values)) as bar:
+        for line, chain in enumerate(values, start=2):
+            problem = problems.get(chain.problem)
+            if problem is None:
+                raise ArtifactError(
+                    f"{chains.path}, line {line}: its problem is not among those of its parent"
+                )
+            yield ScoredChain(chain=chain, score=find_task(problem.task).score(chain, problem))
+            bar.advance()

@@ -1,0 +1,308 @@
+"""Stages that run a model in this process: sample, train, evaluate."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from attrs import evolve
+
+from fcpref.core.canon import short
+from fcpref.core.chains import STUDENT, Chain, Limits
+from fcpref.core.codec import unstructure
+from fcpref.core.evaluation import Trial
+from fcpref.core.pairs import PreferencePair
+from fcpref.core.scores import ScoredChain
+from fcpref.core.training import DpoSpec, RunRecord, SftSpec, trained_replies
+from fcpref.errors import PairError, TrainingError
+from fcpref.shell.engines.base import Sampling
+from fcpref.shell.logs import StageLog, stage_log
+from fcpref.shell.models import ModelName, ResolvedModel, load_model, load_tokenizer, resolve
+from fcpref.shell.sampling import SamplePlan
+from fcpref.shell.stages_data import model_chains, parent, problems_by_id, rescored
+from fcpref.shell.stages_pairs import lint_pairs, problems_of
+from fcpref.shell.store import Artifact, file_hash
+from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo, train_sft
+from fcpref.shell.workspace import Workspace, work_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from fcpref.core.chains import PromptSpec
+    from fcpref.core.problems import Problem
+
+Kind = Literal["sft", "dpo"]
+
+
+def public_name(model: ResolvedModel) -> str:
+    """Return a model's name without folders of this machine; its revision says the rest."""
+    name = ModelName.parse(model.name)
+    base = name.base or name
+    if base.kind in {"path", "gguf"}:
+        base = evolve(base, target=Path(base.target).name)
+    if name.kind != "adapter":
+        return str(base)
+    return f"adapter:{short(model.revision, 12)}@{base}"
+
+
+def local_chains(
+    workspace: Workspace,
+    problems: Artifact,
+    model: str,
+    plan: SamplePlan,
+    sampling: Sampling,
+) -> Artifact:
+    """Sample chains with a model in this process; it is loaded only when that is not done yet.
+
+    Args:
+        workspace: where to write.
+        problems: what to solve.
+        model: the model's name; an adapter is merged into its base.
+        plan: how many chains, with which prompt, within which limits.
+        sampling: how replies are drawn.
+
+    Raises:
+        ModelError: the model cannot be found or loaded.
+    """
+    resolved = resolve(ModelName.parse(model), workspace.progress.note)
+    load = functools.cache(lambda: _load(workspace, resolved))
+    return _sampled(workspace, problems, resolved, load, plan, sampling)
+
+
+def _sampled(
+    workspace: Workspace,
+    problems: Artifact,
+    resolved: ResolvedModel,
+    load: Callable[[], tuple[Any, Any]],
+    plan: SamplePlan,
+    sampling: Sampling,
+) -> Artifact:
+    from fcpref.shell.engines.transformers import TransformersEngine
+
+    sampling = evolve(sampling, reply_tokens=plan.limits.reply_tokens)
+    parts = {
+        "problems": problems.id,
+        "model": public_name(resolved),
+        "revision": resolved.revision,
+        "plan": unstructure(plan),
+        "sampling": unstructure(sampling),
+    }
+
+    def make(_: StageLog) -> Artifact:
+        model, tokenizer = load()
+        engine = TransformersEngine(
+            model,
+            tokenizer,
+            name=public_name(resolved),
+            revision=resolved.revision,
+            sampling=sampling,
+        )
+        return model_chains(workspace, problems, engine, plan)
+
+    return workspace.once("chains", parts, make)
+
+
+def _load(workspace: Workspace, resolved: ResolvedModel) -> tuple[Any, Any]:
+    """Load a model for generation, its adapter merged; float32 on a CPU."""
+    import torch
+
+    workspace.progress.note(f"loading {public_name(resolved)}")
+    dtype = "auto" if torch.cuda.is_available() else "float32"
+    model: Any = load_model(resolved, dtype=dtype)
+    if resolved.adapter is not None:
+        model = model.merge_and_unload()
+    return model.eval(), load_tokenizer(resolved)
+
+
+def evaluate(
+    workspace: Workspace,
+    model: str,
+    problems: Artifact,
+    *,
+    limits: Limits | None = None,
+    prompt: PromptSpec = STUDENT,
+    samples: int = 0,
+    temperature: float = 0.8,
+    seed: int = 0,
+) -> Artifact:
+    """Let a model solve held-out problems; stage ``trials``.
+
+    Args:
+        workspace: where to write.
+        model: the model's name.
+        problems: what to solve.
+        limits: of each chain.
+        prompt: how problems are shown.
+        samples: chains a problem beside the greedy one; 0, or at least 4 for Wilcoxon's test.
+        temperature: of those.
+        seed: of those.
+
+    Raises:
+        ModelError: the model cannot be found or loaded.
+    """
+    resolved = resolve(ModelName.parse(model), workspace.progress.note)
+    load = functools.cache(lambda: _load(workspace, resolved))
+    plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits())
+    ways = [(plan, Sampling())]
+    if samples:
+        warm = Sampling(temperature=temperature, seed=seed)
+        ways.append((evolve(plan, samples=samples), warm))
+    chains = [_sampled(workspace, problems, resolved, load, *way) for way in ways]
+    return make_trials(workspace, chains, greedy=True)
+
+
+def make_trials(workspace: Workspace, chains: Sequence[Artifact], *, greedy: bool) -> Artifact:
+    """Score chains as trials of one model; stage ``trials``.
+
+    Args:
+        workspace: where to write.
+        chains: of one model; samples of the second artifact are numbered after the first's.
+        greedy: the first artifact holds greedy chains.
+    """
+    ids = tuple(artifact.id for artifact in chains)
+
+    def make(_: StageLog) -> Artifact:
+        trials: list[Trial] = []
+        for artifact in chains:
+            first = 1 + max((trial.sample for trial in trials), default=-1)
+            problems = problems_by_id(workspace.find(parent(artifact, 0), "problems"))
+            trials += [
+                _trial(item, problems[item.chain.problem], first)
+                for item in rescored(workspace, artifact)
+            ]
+        spec = {"greedy": greedy, "model": _model_of(chains[0])}
+        return workspace.write("trials", trials, parents=ids, spec=spec)
+
+    return workspace.once("trials", {"chains": ids, "greedy": greedy}, make)
+
+
+def split_trials(artifact: Artifact) -> tuple[tuple[Trial, ...], tuple[Trial, ...]]:
+    """Return an artifact's greedy and its sampled trials."""
+    trials = artifact.values(Trial)
+    greedy = bool(artifact.header.spec.get("greedy"))
+    return (
+        tuple(trial for trial in trials if greedy and trial.sample == 0),
+        tuple(trial for trial in trials if not (greedy and trial.sample == 0)),
+    )
+
+
+def _trial(item: ScoredChain, problem: Problem, first: int) -> Trial:
+    return Trial(
+        problem=item.chain.problem,
+        family=problem.task,
+        difficulty=problem.difficulty,
+        sample=first + item.chain.sample,
+        verdict=item.score.verdict.value,
+        codes=tuple(code.value for code in item.score.codes if code is not None),
+        calls=len(item.chain.turns),
+        tokens=sum(turn.tokens for turn in item.chain.turns),
+    )
+
+
+def _model_of(chains: Artifact) -> str:
+    identity = chains.header.spec.get("identity")
+    if not isinstance(identity, dict):
+        return ""
+    return str(identity.get("model") or identity.get("engine") or "")
+
+
+def train(
+    workspace: Workspace,
+    kind: Kind,
+    data: Sequence[Artifact],
+    student: str,
+    spec: SftSpec | DpoSpec,
+    *,
+    name: str = "",
+) -> tuple[Artifact, Path]:
+    """Train a student; stage ``run``, and the adapter's folder.
+
+    Nothing is done when a run on the same data, student and specification is there already with
+    its adapter.
+
+    Args:
+        workspace: where to write; the adapter goes to ``local/adapters/NAME``.
+        kind: sft or dpo.
+        data: scores to fine-tune on, or pairs.
+        student: the model to start from, by name.
+        spec: an SftSpec or a DpoSpec.
+        name: of the adapter's folder; otherwise made from the kind and the run's key.
+
+    Raises:
+        TrainingError: held-out problems among the data, or nothing to train on.
+        PairError: the pairs are not fit for training.
+        ModelError: the student cannot be found or loaded.
+    """
+    resolved = resolve(ModelName.parse(student), workspace.progress.note)
+    ids = tuple(sorted(artifact.id for artifact in data))
+    parts = {"data": ids, "student": resolved.revision, "spec": unstructure(spec)}
+    key = work_key("run", {"kind": kind, **parts})
+    done = _trained(workspace, key)
+    if done is not None:
+        return done
+    folder = name or f"{kind}-{short(key, 12)}"
+    out = workspace.local / "adapters" / folder
+    with stage_log(workspace.local / "logs", "run", key=short(key), kind=kind) as log:
+        rows = _rows(workspace, kind, data, log)
+        with workspace.progress.bar(f"training {kind}") as bar:
+
+            def on_step(step: int, total: int, metrics: Mapping[str, float]) -> None:
+                bar.to(step, total, f"loss {metrics['loss']:.3f}" if "loss" in metrics else None)
+
+            job = TrainingJob(
+                student=resolved,
+                problems=problems_of(workspace, data),
+                data=ids,
+                out=out,
+                on_step=on_step,
+            )
+            run: Any = train_sft if kind == "sft" else train_dpo
+            record: RunRecord = run(rows, spec, job)
+        log.write("trained", rows=record.rows, steps=record.steps, metrics=record.metrics)
+    header = {"sources": _sources(rows)}
+    artifact = workspace.write("run", [record], parents=ids, spec=header)
+    workspace.record(key, {"id": artifact.id, "adapter": folder})
+    return artifact, out
+
+
+def _trained(workspace: Workspace, key: str) -> tuple[Artifact, Path] | None:
+    artifact = workspace.recall(key, "run")
+    if artifact is None:
+        return None
+    record = artifact.values(RunRecord)[0]
+    out = workspace.local / "adapters" / str(workspace.entry(key).get("adapter"))
+    weights = out / WEIGHTS
+    if not weights.is_file() or file_hash(weights) != record.adapter:
+        return None
+    return artifact, out
+
+
+def _rows(
+    workspace: Workspace, kind: Kind, data: Sequence[Artifact], log: StageLog
+) -> list[Chain] | list[PreferencePair]:
+    problems = problems_of(workspace, data)
+    rows: list[Chain] | list[PreferencePair]
+    if kind == "sft":
+        scored = [item for artifact in data for item in artifact.values(ScoredChain)]
+        rows = [
+            item.chain
+            for item in scored
+            if item.score.correct and any(trained_replies(item.chain, failed=False))
+        ]
+        if any(problems[chain.problem].split == "test" for chain in rows):
+            raise TrainingError("the data has test problems; train on chains of the train split")
+    else:
+        for artifact in data:
+            for finding in lint_pairs(workspace, artifact):
+                if finding.severity == "error":
+                    raise PairError(f"{artifact.path}: {finding.rule}: {finding.message}")
+        rows = [pair for artifact in data for pair in artifact.values(PreferencePair)]
+    log.write("rows", rows=len(rows), sources=_sources(rows))
+    return rows
+
+
+def _sources(rows: Sequence[Chain] | Sequence[PreferencePair]) -> dict[str, int]:
+    chains = (row if isinstance(row, Chain) else row.chosen for row in rows)
+    return dict(sorted(Counter(chain.source for chain in chains).items()))

@@ -1,0 +1,179 @@
+"""Stages from scores to pairs, and pairs for other tools."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from fcpref.core.chains import STUDENT
+from fcpref.core.codec import unstructure
+from fcpref.core.pairs import Finding, PairSpec, PreferencePair, chain_pairs, lint, trl_row
+from fcpref.core.scores import ScoredChain
+from fcpref.core.tasks import find_task
+from fcpref.errors import ArtifactError, UsageError
+from fcpref.shell.stages_data import GSM8K_SOURCE, parent, problems_by_id
+from fcpref.shell.store import Artifact, write_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from fcpref.core.chains import PromptSpec
+    from fcpref.core.problems import Problem
+    from fcpref.shell.logs import StageLog
+    from fcpref.shell.workspace import Workspace
+
+_ABOUT = (
+    "Each row is two chains of one problem in TRL's conversational preference format. The chosen "
+    "one is right and its executed calls support the answer; the rejected one is not. Messages of "
+    "role `user` after the first are results of functions: mask them out of the loss."
+)
+_LICENCES = (
+    "## Licences\n\nGenerated problems and their chains: MIT. Chains that a model wrote are also "
+    "under the terms of that model."
+)
+_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
+
+
+def pairs(workspace: Workspace, scores: Sequence[Artifact], spec: PairSpec) -> Artifact:
+    """Pair correct with incorrect chains; stage ``pairs``.
+
+    Args:
+        workspace: where to write.
+        scores: scored chains; those of one problem are paired whichever artifact they are in.
+        spec: how pairs are drawn.
+    """
+    ids = tuple(sorted({artifact.id for artifact in scores}))
+
+    def make(log: StageLog) -> Artifact:
+        made = repaired(scores, spec)
+        log.write("paired", pairs=len(made))
+        return workspace.write("pairs", made, parents=ids, spec=unstructure(spec))
+
+    return workspace.once("pairs", {"scores": ids, "spec": unstructure(spec)}, make)
+
+
+def repaired(scores: Iterable[Artifact], spec: PairSpec) -> tuple[PreferencePair, ...]:
+    """Return the pairs of scored chains."""
+    return chain_pairs((item for one in scores for item in one.values(ScoredChain)), spec)
+
+
+def problems_of(workspace: Workspace, artifacts: Iterable[Artifact]) -> dict[str, Problem]:
+    """Return, by id, all problems that scores or pairs are about.
+
+    Raises:
+        ArtifactError: an artifact that they were made from is not here.
+    """
+    problems: dict[str, Problem] = {}
+    for artifact in artifacts:
+        scores = [artifact]
+        if artifact.header.stage == "pairs":
+            scores = [workspace.find(one, "scores") for one in artifact.header.parents]
+        for one in scores:
+            problems |= problems_by_id(workspace.find(parent(one, 1), "problems"))
+    return problems
+
+
+def lint_pairs(
+    workspace: Workspace, artifact: Artifact, held_out: Iterable[Artifact] = ()
+) -> tuple[Finding, ...]:
+    """Check pairs before they train anything.
+
+    Args:
+        workspace: holds what the pairs were made from.
+        artifact: the pairs.
+        held_out: problems that must not be trained on, beside those of splits dev and test.
+    """
+    problems = problems_of(workspace, [artifact])
+    barred = {key for key, problem in problems.items() if problem.split != "train"}
+    for one in held_out:
+        barred |= problems_by_id(one).keys()
+    return lint(artifact.values(PreferencePair), held_out=barred)
+
+
+def export_pairs(
+    workspace: Workspace,
+    artifact: Artifact,
+    out: Path,
+    *,
+    format: str = "trl",  # noqa: A002 - the option's name
+    prompt: PromptSpec = STUDENT,
+) -> Path:
+    """Write pairs as Parquet and JSON Lines with a dataset card; `datasets` loads the folder.
+
+    Args:
+        workspace: holds what the pairs were made from.
+        artifact: the pairs.
+        out: the folder to write to.
+        format: ``trl`` is the one there is: columns ``prompt``, ``chosen``, ``rejected``.
+        prompt: how the problem is shown.
+
+    Raises:
+        UsageError: another format.
+        ArtifactError: there are no pairs, or the folder cannot be written.
+    """
+    if format != "trl":
+        raise UsageError(f"unknown format {format!r}; there is trl")
+    problems = problems_of(workspace, [artifact])
+    made = artifact.values(PreferencePair)
+    if not made:
+        raise ArtifactError(f"{artifact.path}: holds no pairs; sample more chains a problem")
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for pair in made:
+        problem = problems[pair.chosen.problem]
+        row = trl_row(pair, problem, find_task(problem.task), prompt)
+        rows.setdefault(_SPLITS[problem.split], []).append(row)
+    for split, of_split in sorted(rows.items()):
+        lines = [json.dumps(row, ensure_ascii=False) for row in of_split]
+        write_bytes(out / f"{split}.jsonl", ("\n".join(lines) + "\n").encode())
+        write_bytes(out / f"{split}.parquet", _parquet(of_split))
+    card = _card(artifact, made, {split: len(of_split) for split, of_split in rows.items()})
+    write_bytes(out / "README.md", card.encode())
+    return out
+
+
+def _parquet(rows: list[dict[str, Any]]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), sink, compression="zstd")
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def _card(artifact: Artifact, made: Sequence[PreferencePair], splits: dict[str, int]) -> str:
+    tasks = Counter(pair.chosen.task for pair in made)
+    verdicts = Counter(pair.rejected_verdict for pair in made)
+    sources = Counter(f"{pair.chosen.source} over {pair.rejected.source}" for pair in made)
+    files = "".join(
+        f"      - split: {split}\n        path: {split}.parquet\n" for split in sorted(splits)
+    )
+    head = (
+        "---\nlicense: mit\nlanguage: [en]\ntags: [preference, dpo, function-calling, reasoning]\n"
+        f"configs:\n  - config_name: default\n    data_files:\n{files}---"
+    )
+    parts = [
+        head,
+        "# Preference pairs of function-calling chains",
+        _ABOUT,
+        _counts("Split", splits),
+        _counts("Task", tasks),
+        _counts("Why the rejected chain is rejected", verdicts),
+        _counts("Chosen over rejected", sources),
+        _LICENCES,
+    ]
+    if "math.gsm8k" in tasks:
+        parts.append(
+            f"Problems of `math.gsm8k` are GSM8K's (Cobbe et al. 2021, {GSM8K_SOURCE}), MIT "
+            "licence, copyright OpenAI."
+        )
+    lines = "\n".join(f"- scores `{one}`" for one in artifact.header.parents)
+    parts.append(f"## Made from\n\n- pairs `{artifact.id}`\n{lines}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _counts(title: str, counts: dict[str, int]) -> str:
+    rows = "\n".join(f"| {name} | {counts[name]} |" for name in sorted(counts))
+    return f"| {title} | Pairs |\n|:--|--:|\n{rows}"

@@ -1,0 +1,259 @@
+"""Where artifacts are: found by id, written under ``local``, made once.
+
+Committed artifacts are under the root, live outputs under ``root/local``. What was done is kept in
+``local/done``, one small file for each piece of work, so that the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from attrs import define, field
+
+from fcpref.core.canon import content_id, short
+from fcpref.errors import ArtifactError
+from fcpref.shell.logs import StageLog, stage_log
+from fcpref.shell.progress import SILENT, Progress
+from fcpref.shell.store import (
+    Artifact,
+    file_hash,
+    read_artifact,
+    write_artifact,
+    write_bytes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+STAGES = ("problems", "recording", "chains", "scores", "pairs", "run", "trials")
+MANIFEST = "manifest.json"
+_SUFFIXES = (".jsonl", ".jsonl.gz")
+_SHORTEST_PREFIX = 4
+
+
+@define
+class Workspace:
+    """The artifacts under one folder.
+
+    Attributes:
+        root: the folder.
+        progress: shows how far the stages are.
+    """
+
+    root: Path = Path("artifacts")
+    progress: Progress = SILENT
+    _read: dict[str, Artifact] = field(factory=dict, init=False, repr=False)
+
+    @property
+    def local(self) -> Path:
+        """Where new outputs go."""
+        return self.root / "local"
+
+    def find(self, identifier: str, stage: str) -> Artifact:
+        """Return an artifact by its id; read and verified the first time only.
+
+        Raises:
+            ArtifactError: it is not here, or its file is damaged.
+        """
+        if identifier in self._read:
+            return self._read[identifier]
+        for path in self.paths(stage, short(identifier)):
+            return self._keep(read_artifact(path, stage=stage), identifier)
+        message = (
+            f"{self.root}: holds no {stage} {short(identifier)}; restore the file or run the "
+            f"stage that makes it again"
+        )
+        raise ArtifactError(message)
+
+    def locate(self, text: str, *stages: str) -> Artifact:
+        """Return an artifact named by a path or by the start of its id.
+
+        Raises:
+            ArtifactError: there is none, there are several, or it comes from another stage.
+        """
+        path = Path(text)
+        if not path.exists():
+            path = self._by_prefix(text, stages)
+        artifact = read_artifact(path)
+        if artifact.header.stage not in stages:
+            wanted = " or ".join(stages)
+            message = f"{path}: holds {artifact.header.stage}, and {wanted} is needed here"
+            raise ArtifactError(message)
+        return self._keep(artifact, artifact.id)
+
+    def write(
+        self,
+        stage: str,
+        values: Iterable[object],
+        *,
+        parents: Sequence[str] = (),
+        spec: Mapping[str, object] | None = None,
+        versions: Mapping[str, str] | None = None,
+    ) -> Artifact:
+        """Write an artifact under ``local`` and return it."""
+        artifact = write_artifact(
+            self.local, stage, values, parents=parents, spec=spec, versions=versions
+        )
+        return self._keep(artifact, artifact.id)
+
+    def once(
+        self, stage: str, parts: Mapping[str, object], make: Callable[[StageLog], Artifact]
+    ) -> Artifact:
+        """Return what was made from these parts before, or make it now.
+
+        Args:
+            stage: what is made.
+            parts: all that it depends on beside the code of core, as plain data.
+            make: makes it; is given the stage's log.
+
+        Raises:
+            ArtifactError: what was made before is damaged.
+        """
+        key = work_key(stage, {**parts, "code": code_version()})
+        before = self.recall(key, stage)
+        if before is not None:
+            return before
+        with stage_log(self.local / "logs", stage, key=short(key)) as log:
+            artifact = make(log)
+            log.write("written", id=artifact.id, count=artifact.header.count)
+        self.record(key, {"id": artifact.id})
+        return artifact
+
+    def recall(self, key: str, stage: str) -> Artifact | None:
+        """Return what a piece of work came to, or None when it is to be done."""
+        identifier = self.entry(key).get("id")
+        if not isinstance(identifier, str):
+            return None
+        if identifier not in self._read and not any(self.paths(stage, short(identifier))):
+            return None
+        return self.find(identifier, stage)
+
+    def entry(self, key: str) -> dict[str, object]:
+        """Return the note about a finished piece of work; empty when there is none."""
+        try:
+            data = msgspec.json.decode(self._entry_path(key).read_bytes())
+        except (OSError, msgspec.DecodeError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def record(self, key: str, entry: Mapping[str, object]) -> None:
+        """Note that a piece of work is done."""
+        write_bytes(self._entry_path(key), msgspec.json.encode(dict(entry)) + b"\n")
+
+    def paths(self, stage: str, prefix: str = "") -> Iterator[Path]:
+        """Yield the files of a stage whose names start so, committed ones first."""
+        for folder in (self.root / stage, self.local / stage):
+            for path in sorted(folder.glob(f"{prefix}*.jsonl*")):
+                if path.name.endswith(_SUFFIXES):
+                    yield path
+
+    def _entry_path(self, key: str) -> Path:
+        return self.local / "done" / f"{short(key, 32)}.json"
+
+    def _by_prefix(self, text: str, stages: Sequence[str]) -> Path:
+        prefix = short(text)
+        digits = len(prefix) >= _SHORTEST_PREFIX and not set(prefix) - set("0123456789abcdef")
+        paths = [path for stage in stages for path in self.paths(stage, prefix)] if digits else []
+        names = {path.name.partition(".")[0]: path for path in reversed(paths)}
+        if not names:
+            wanted = " or ".join(stages)
+            message = (
+                f"{text}: no such file, and {self.root} holds no {wanted} whose id starts so; "
+                "give a path or the first digits of an id"
+            )
+            raise ArtifactError(message)
+        if len(names) > 1:
+            some = ", ".join(sorted(names)[:3])
+            message = f"{text}: {len(names)} artifacts start so, {some}; give more digits"
+            raise ArtifactError(message)
+        return next(iter(names.values()))
+
+    def _keep(self, artifact: Artifact, identifier: str) -> Artifact:
+        # Names carry 64 bits of the id; this compares the rest.
+        if artifact.id != identifier:
+            message = f"{artifact.path}: its id is {artifact.id}, not {identifier}"
+            raise ArtifactError(message)
+        return self._read.setdefault(identifier, artifact)
+
+
+def work_key(stage: str, parts: Mapping[str, object]) -> str:
+    """Return the key of a piece of work: the hash of all that it depends on."""
+    return content_id({"stage": stage, **parts})
+
+
+@functools.cache
+def code_version() -> str:
+    """Return a hash of core's source, so that changed code is not answered with old outputs."""
+    folder = Path(__file__).parent.parent / "core"
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def publish(workspace: Workspace, artifacts: Iterable[Artifact]) -> list[Path]:
+    """Copy artifacts with all that they were made from out of ``local``; return the new files."""
+    written = []
+    for artifact in ancestry(workspace, artifacts):
+        target = workspace.root / artifact.header.stage / artifact.path.name
+        if not target.exists():
+            write_bytes(target, artifact.path.read_bytes())
+            written.append(target)
+    return written
+
+
+def ancestry(workspace: Workspace, artifacts: Iterable[Artifact]) -> list[Artifact]:
+    """Return artifacts and all that they were made from, as far as it is here; each once."""
+    found: dict[str, Artifact] = {}
+    waiting = list(artifacts)
+    while waiting:
+        artifact = waiting.pop()
+        if artifact.id in found:
+            continue
+        found[artifact.id] = artifact
+        for parent in artifact.header.parents:
+            stage = next((s for s in STAGES if any(workspace.paths(s, short(parent)))), None)
+            if stage is not None:
+                waiting.append(workspace.find(parent, stage))
+    return sorted(found.values(), key=lambda a: (STAGES.index(a.header.stage), a.id))
+
+
+def write_manifest(root: Path) -> Path:
+    """Write ``manifest.json`` over the artifacts under a root, ``local`` left out."""
+    rows = []
+    for stage in STAGES:
+        for path in sorted((root / stage).glob("*.jsonl*")):
+            artifact = read_artifact(path, stage=stage)
+            rows.append(
+                {
+                    "stage": stage,
+                    "id": artifact.id,
+                    "parents": list(artifact.header.parents),
+                    "count": artifact.header.count,
+                    "bytes": path.stat().st_size,
+                    "byte_hash": file_hash(path),
+                    "path": path.relative_to(root).as_posix(),
+                }
+            )
+    # One artifact a line, so that a change reads well in a diff.
+    lines = ",\n".join(json.dumps(row, sort_keys=True) for row in rows)
+    target = root / MANIFEST
+    write_bytes(target, f'{{"artifacts": [\n{lines}\n]}}\n'.encode())
+    return target
+
+
+def copy_to(artifact: Artifact, path: Path) -> Path:
+    """Write an artifact to another file, compressed when that is named ``.gz``."""
+    data = artifact.path.read_bytes()
+    if artifact.path.suffix == ".gz" and path.suffix != ".gz":
+        data = gzip.decompress(data)
+    elif artifact.path.suffix != ".gz" and path.suffix == ".gz":
+        data = gzip.compress(data, mtime=0)
+    write_bytes(path, data)
+    return path

@@ -1,0 +1,105 @@
+"""The scalar DPO loss, and which replies are trained."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcpref.core.codec import structure, unstructure
+from fcpref.core.training import (
+    DpoSpec,
+    RunRecord,
+    SftSpec,
+    dpo_loss,
+    reward_margin,
+    trained_replies,
+)
+from tests.strategies import chains
+
+LOGPS = st.floats(-500, 0)
+BETAS = st.floats(0.01, 2)
+
+
+@given(chosen=LOGPS, rejected=LOGPS, beta=BETAS)
+def test_at_the_reference_the_loss_is_the_logarithm_of_two(chosen, rejected, beta) -> None:
+    assert dpo_loss(chosen, rejected, chosen, rejected, beta) == pytest.approx(math.log(2))
+    assert reward_margin(chosen, rejected, chosen, rejected, beta) == 0
+
+
+@given(st.tuples(LOGPS, LOGPS, LOGPS, LOGPS), BETAS)
+def test_the_loss_is_the_negative_log_sigmoid_of_the_margin(logps, beta) -> None:
+    margin = reward_margin(*logps, beta)
+    sigmoid = 1 / (1 + math.exp(-margin)) if margin > -700 else 0.0
+    if 0 < sigmoid < 1:
+        assert dpo_loss(*logps, beta) == pytest.approx(-math.log(sigmoid), abs=1e-9)
+
+
+@given(logps=st.tuples(LOGPS, LOGPS, LOGPS, LOGPS), step=st.floats(0.01, 100), beta=BETAS)
+def test_the_loss_falls_with_the_chosen_and_rises_with_the_rejected(logps, step, beta) -> None:
+    chosen, rejected, *reference = logps
+    before = dpo_loss(chosen, rejected, *reference, beta)
+    assert dpo_loss(chosen + step, rejected, *reference, beta) <= before
+    assert dpo_loss(chosen, rejected + step, *reference, beta) >= before
+
+
+@given(logps=st.tuples(LOGPS, LOGPS, LOGPS, LOGPS), beta=BETAS)
+def test_swapping_the_chains_turns_the_margin_around(logps, beta) -> None:
+    chosen, rejected, old_chosen, old_rejected = logps
+    margin = reward_margin(*logps, beta)
+    assert reward_margin(rejected, chosen, old_rejected, old_chosen, beta) == -margin
+    gap = dpo_loss(rejected, chosen, old_rejected, old_chosen, beta) - dpo_loss(*logps, beta)
+    assert gap == pytest.approx(margin, abs=1e-9)
+
+
+@pytest.mark.parametrize("far", [1e3, 1e6, 1e300])
+def test_no_margin_overflows(far) -> None:
+    assert dpo_loss(-far, 0.0, 0.0, 0.0, 1.0) == far
+    assert dpo_loss(0.0, -far, 0.0, 0.0, 1.0) == 0.0
+
+
+@given(chain=chains())
+def test_failed_replies_are_trained_only_where_asked(chain) -> None:
+    failed = [turn.outcome.code is not None for turn in chain.turns]
+    assert trained_replies(chain, failed=True) == (True,) * len(chain.turns)
+    assert trained_replies(chain, failed=False) == tuple(not slip for slip in failed)
+
+
+@pytest.mark.parametrize(
+    ("spec", "wrong"),
+    [
+        (SftSpec, {"learning_rate": 0.0}),
+        (SftSpec, {"batch": 0}),
+        (SftSpec, {"warmup": 1.0}),
+        (DpoSpec, {"beta": 0.0}),
+        (DpoSpec, {"loss": "no_such_loss"}),
+        (DpoSpec, {"sft_weight": -1.0}),
+        (DpoSpec, {"stop_below": 0.0}),
+    ],
+)
+def test_a_specification_out_of_range_is_refused(spec, wrong) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        spec(**wrong)
+
+
+@pytest.mark.parametrize("spec", [SftSpec(), DpoSpec(loss="ipo")])
+def test_specifications_and_records_come_back_from_plain_data(spec) -> None:
+    record = RunRecord(
+        kind="sft",
+        base="path:base",
+        student_revision="1",
+        start="",
+        data=("sha256:1",),
+        spec=unstructure(spec),
+        rows=1,
+        left_out=0,
+        tokens=9,
+        trained_tokens=3,
+        steps=1,
+        metrics={"loss": (1.0, 0.5)},
+        adapter="ab",
+    )
+    assert structure(unstructure(spec), type(spec)) == spec
+    assert structure(unstructure(record), RunRecord) == record

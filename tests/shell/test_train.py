@@ -1,0 +1,387 @@
+"""Training: TRL computes the loss that the specification names, on the model's own tokens only."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from attrs import evolve, frozen
+
+from fcpref.core.chains import STUDENT, Chain, Limits, Reply, advance, begin, finish, render
+from fcpref.core.codec import unstructure
+from fcpref.core.functions import Outcome
+from fcpref.core.pairs import PreferencePair
+from fcpref.core.problems import Problem, problem_id
+from fcpref.core.tasks import find_task
+from fcpref.core.training import DpoSpec, LoraSpec, SftSpec, dpo_loss, trained_replies
+from fcpref.errors import ArtifactError, TrainingError
+from fcpref.shell.models import ModelName, ResolvedModel, load_model, resolve
+from fcpref.shell.store import file_hash
+from fcpref.shell.tokens import Encoded, encode_chain
+from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo, train_sft
+from fcpref.shell.trl_trainers import (
+    MaskedCollator,
+    MaskedDPOTrainer,
+    _sft_row,
+    preference_row,
+)
+from tests.tiny_model import CHATML, byte_tokenizer, save_tiny
+
+TASK = find_task("math.word")
+LORA = LoraSpec(rank=4, alpha=8)
+SFT = SftSpec(epochs=2, batch=4, lora=LORA, max_tokens=2_000, seed=1)
+DPO = DpoSpec(
+    epochs=4, batch=2, lora=LORA, max_tokens=2_000, learning_rate=2e-3, sft_weight=0.0, seed=1
+)
+
+
+@frozen(kw_only=True)
+class Data:
+    student: ResolvedModel
+    tokenizer: Any
+    problems: dict[str, Problem]
+    chains: tuple[Chain, ...]
+    pairs: tuple[PreferencePair, ...]
+
+    def job(self, out: Path, student: ResolvedModel | None = None) -> TrainingJob:
+        return TrainingJob(
+            student=student or self.student, problems=self.problems, data=("sha256:1",), out=out
+        )
+
+    def rows(self, *, failed: bool = True) -> list[tuple[Encoded, Encoded]]:
+        rows = []
+        for pair in self.pairs:
+            opening = render(STUDENT, TASK.toolbox, self.problems[pair.chosen.problem])
+            chosen, rejected = (
+                encode_chain(self.tokenizer, opening, c, trained_replies(c, failed=failed))
+                for c in (pair.chosen, pair.rejected)
+            )
+            rows.append((chosen, rejected))
+        return rows
+
+
+def played(problem: Problem, replies: tuple[str, ...]) -> Chain:
+    state = begin(TASK.toolbox, problem, render(STUDENT, TASK.toolbox, problem), Limits())
+    for text in replies:
+        state = advance(state, Reply(text=text))
+    return finish(state, "test", 0)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Data:
+    assert TASK.generate is not None
+    problems = [TASK.generate({}, 7, "train", index) for index in range(6)]
+    chains = tuple(played(problem, TASK.oracle(problem)) for problem in problems)
+    pairs = tuple(
+        PreferencePair(
+            kind="chain",
+            chosen=chain,
+            rejected=played(problem, ("Fly()", TASK.oracle(problem)[0], "Answer(value=1)")),
+            rejected_verdict="wrong_answer",
+        )
+        for problem, chain in zip(problems, chains, strict=True)
+    )
+    texts = [problem.text for problem in problems] + [t.reply for c in chains for t in c.turns]
+    tokenizer = byte_tokenizer([*texts, CHATML], size=500)
+    folder = tmp_path_factory.mktemp("base")
+    return Data(
+        student=save_tiny(folder, tokenizer, scale=0.1),
+        tokenizer=tokenizer,
+        problems={problem_id(problem): problem for problem in problems},
+        chains=chains,
+        pairs=pairs,
+    )
+
+
+@frozen(kw_only=True)
+class Trained:
+    folder: Path
+    record: Any
+    student: ResolvedModel
+
+
+@pytest.fixture(scope="module")
+def sft(data, tmp_path_factory) -> Trained:
+    out = tmp_path_factory.mktemp("runs") / "sft"
+    record = train_sft(data.chains, SFT, data.job(out))
+    name = ModelName.parse(f"adapter:{out}@{data.student.name}")
+    return Trained(folder=out, record=record, student=resolve(name))
+
+
+def masked_logp(model, row: Encoded) -> float:
+    """Sum the log-probabilities of the trained tokens: the definition, token by token."""
+    ids = torch.tensor([[*row.prompt, *row.completion]])
+    with torch.no_grad():
+        logps = torch.log_softmax(model(input_ids=ids).logits[0].float(), -1)
+    start = len(row.prompt)
+    return sum(
+        logps[start + place - 1, token].item()
+        for place, (token, carries) in enumerate(zip(row.completion, row.mask, strict=True))
+        if carries
+    )
+
+
+def perturbed(model, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        if "lora_" in name and ".default." in name:
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.data += 0.2 * noise.to(parameter.dtype)
+
+
+def trainer_of(data: Data, folder: Path, student: ResolvedModel, rows) -> MaskedDPOTrainer:
+    import datasets
+    from trl import DPOConfig
+
+    from fcpref.shell.train import _adapted
+
+    model = load_model(student, dtype="float32", trainable=True)
+    if student.adapter is None:
+        model = _adapted(student, LORA, 0).float()
+    arguments = DPOConfig(
+        output_dir=str(folder),
+        beta=0.3,
+        precompute_ref_log_probs=True,
+        max_length=None,
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        report_to=[],
+        per_device_train_batch_size=2,
+        disable_tqdm=True,
+    )
+    return MaskedDPOTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=datasets.Dataset.from_list([preference_row(*both) for both in rows]),
+        processing_class=data.tokenizer,
+        data_collator=MaskedCollator(pad_token_id=data.tokenizer.pad_token_id),
+    )
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # inside TRL and transformers
+@pytest.mark.parametrize("start", ["base", "adapter"])
+def test_trls_loss_is_the_dpo_loss_of_the_trained_tokens(data, sft, tmp_path, start) -> None:
+    student = data.student if start == "base" else sft.student
+    rows = data.rows()[:3]
+    trainer = trainer_of(data, tmp_path, student, rows)
+    model = trainer.model
+    reference = [[masked_logp(model, row) for row in both] for both in rows]
+    batch = trainer.data_collator(list(trainer.train_dataset))
+    for step in range(3):
+        if step:
+            perturbed(model, step)
+        policy = [[masked_logp(model, row) for row in both] for both in rows]
+        expected = [dpo_loss(*p, *r, 0.3) for p, r in zip(policy, reference, strict=True)]
+        with torch.no_grad():
+            loss = trainer.compute_loss(model, dict(batch)).item()
+        assert loss == pytest.approx(sum(expected) / len(expected), abs=1e-4)
+        assert (loss == pytest.approx(math.log(2), abs=1e-5)) == (step == 0)
+
+
+def test_a_functions_result_changes_neither_labels_nor_masks(data) -> None:
+    chain = data.pairs[1].rejected
+    other = evolve(
+        chain, turns=tuple(evolve(t, outcome=evolve(t.outcome, text="9 " * 5)) for t in chain.turns)
+    )
+    opening = render(STUDENT, TASK.toolbox, data.problems[chain.problem])
+    labels, calls = [], []
+    for each in (chain, other):
+        row = encode_chain(data.tokenizer, opening, each, trained_replies(each, failed=True))
+        labels.append([label for label in _sft_row(row)["labels"] if label != -100])
+        collated = MaskedCollator(pad_token_id=2)([preference_row(row, row)])
+        mask = collated["completion_mask"].bool()
+        assert torch.equal(mask[0], mask[1])
+        calls.append(collated["input_ids"][mask].tolist())
+    assert labels[0] == labels[1]
+    assert calls[0] == calls[1] == labels[0] * 2
+
+
+def test_the_collated_mask_keeps_every_rows_own_positions(data) -> None:
+    rows = data.rows()
+    collated = MaskedCollator(pad_token_id=2)([preference_row(*both) for both in rows])
+    flat = [both[side] for side in (0, 1) for both in rows]
+    for ids, mask, row in zip(
+        collated["input_ids"], collated["completion_mask"], flat, strict=True
+    ):
+        whole = [0] * len(row.prompt) + [int(carries) for carries in row.mask]
+        assert mask.tolist() == whole + [0] * (len(mask) - len(whole))
+        assert ids[: row.length].tolist() == [*row.prompt, *row.completion]
+
+
+def test_supervised_labels_are_the_calls_that_worked(data) -> None:
+    for (_, row), pair in zip(data.rows(failed=False), data.pairs, strict=True):
+        labels = [label for label in _sft_row(row)["labels"] if label != -100]
+        good = [t.reply for t in pair.rejected.turns if t.outcome.code is None]
+        assert data.tokenizer.decode(labels) == "".join(reply + "<|im_end|>" for reply in good)
+
+
+def test_a_supervised_run_leaves_a_record_with_the_right_counts(data, sft) -> None:
+    rows = [chosen for chosen, _ in data.rows(failed=False)]
+    record = sft.record
+    assert unstructure(evolve(record, metrics={}, adapter="")) == {
+        "kind": "sft",
+        "base": data.student.name,
+        "student_revision": data.student.revision,
+        "start": "",
+        "data": ("sha256:1",),
+        "spec": unstructure(SFT),
+        "rows": len(rows),
+        "left_out": 0,
+        "tokens": sum(row.length for row in rows),
+        "trained_tokens": sum(sum(row.mask) for row in rows),
+        "steps": 4,
+        "metrics": {},
+        "adapter": "",
+        "stopped": "",
+    }
+    assert record.adapter == file_hash(sft.folder / WEIGHTS)
+    first, last = record.metrics["loss"]
+    assert last < first
+
+
+def test_an_adapter_is_saved_in_bfloat16_with_its_own_files_only(data, sft) -> None:
+    from safetensors.torch import load_file
+
+    assert sorted(path.name for path in sft.folder.iterdir()) == [
+        "adapter_config.json",
+        WEIGHTS,
+        "fcpref.json",
+    ]
+    assert json.loads((sft.folder / "fcpref.json").read_text()) == {"base": data.student.name}
+    assert {tensor.dtype for tensor in load_file(sft.folder / WEIGHTS).values()} == {torch.bfloat16}
+    assert [path.name for path in sft.folder.parent.iterdir()] == ["sft"]
+
+
+def test_an_adapter_loads_back_and_changes_the_model(data, sft) -> None:
+    row = data.rows()[0][0]
+    base = load_model(data.student, dtype="float32")
+    tuned = load_model(sft.student, dtype="float32")
+    assert masked_logp(tuned, row) > masked_logp(base, row)
+
+
+def test_the_same_specification_gives_the_same_adapter(data, sft, tmp_path) -> None:
+    again = train_sft(data.chains, SFT, data.job(tmp_path / "again"))
+    other = train_sft(data.chains, evolve(SFT, seed=2), data.job(tmp_path / "other"))
+    assert again == sft.record
+    assert other.adapter != sft.record.adapter
+
+
+def test_dpo_goes_on_from_the_supervised_adapter_and_grows_the_margin(data, sft, tmp_path) -> None:
+    steps: list[tuple[int, int, dict[str, float]]] = []
+    job = evolve(
+        data.job(tmp_path / "dpo", sft.student),
+        on_step=lambda step, total, metrics: steps.append((step, total, dict(metrics))),
+    )
+    record = train_dpo(data.pairs, DPO, job)
+    assert record.start == sft.record.adapter
+    assert record.base == data.student.name
+    assert (record.rows, record.left_out, record.steps, record.stopped) == (6, 0, 12, "")
+    assert record.metrics["loss"][0] == pytest.approx(math.log(2), abs=2e-3)
+    assert record.metrics["rewards/margins"][0] == pytest.approx(0, abs=4e-3)
+    assert record.metrics["rewards/margins"][1] > record.metrics["rewards/margins"][0]
+    assert [step for step, _, _ in steps] == list(range(1, 13))
+    assert {total for _, total, _ in steps} == {12}
+    tuned = resolve(ModelName.parse(f"adapter:{tmp_path / 'dpo'}"))
+    assert margin(data, tuned) > margin(data, sft.student)
+    assert sorted(path.name for path in (tmp_path / "dpo").iterdir()) == [
+        "adapter_config.json",
+        WEIGHTS,
+        "fcpref.json",
+    ]
+
+
+def margin(data: Data, student: ResolvedModel) -> float:
+    model = load_model(student, dtype="float32")
+    return sum(masked_logp(model, c) - masked_logp(model, r) for c, r in data.rows())
+
+
+def test_dpo_from_a_base_takes_the_base_as_reference(data, tmp_path) -> None:
+    record = train_dpo(data.pairs, evolve(DPO, epochs=1), data.job(tmp_path / "dpo"))
+    assert record.start == ""
+    assert record.metrics["loss"][0] == pytest.approx(math.log(2), abs=2e-3)
+
+
+def test_dpo_twice_gives_the_same_adapter_and_may_replace_its_start(data, sft, tmp_path) -> None:
+    spec = evolve(DPO, epochs=1)
+    first = train_dpo(data.pairs, spec, data.job(tmp_path / "dpo", sft.student))
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in sft.folder.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    again = resolve(ModelName.parse(f"adapter:{copy}@{data.student.name}"))
+    assert train_dpo(data.pairs, spec, data.job(copy, again)) == first
+
+
+def test_the_guard_stops_a_run_whose_chosen_chains_lose_likelihood(data, sft, tmp_path) -> None:
+    swapped = tuple(evolve(p, chosen=p.rejected, rejected=p.chosen) for p in data.pairs)
+    sinking = evolve(DPO, learning_rate=5e-2, stop_below=1e-3, epochs=20, loss="apo_down")
+    record = train_dpo(swapped, sinking, data.job(tmp_path / "dpo", sft.student))
+    assert "likelihood displacement" in record.stopped
+    assert f"step {record.steps}: " in record.stopped
+    assert record.steps < 60
+
+
+@pytest.mark.parametrize("train", [train_sft, train_dpo])
+def test_rows_over_the_token_limit_are_left_out_or_refused(data, sft, tmp_path, train) -> None:
+    items = data.chains if train is train_sft else data.pairs
+    spec = SFT if train is train_sft else DPO
+    lengths = sorted(
+        c.length if train is train_sft else max(c.length, r.length) for c, r in data.rows()
+    )
+    some = evolve(spec, max_tokens=lengths[2], epochs=1)
+    record = train(items, some, data.job(tmp_path / "some", sft.student))
+    assert (record.rows, record.left_out) == (3, 3)
+    with pytest.raises(TrainingError, match="fits 9 tokens; raise max_tokens"):
+        train(items, evolve(spec, max_tokens=9), data.job(tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("rate", "epochs", "what"), [(1e39, 1, "weights are not"), (1e38, 6, "the loss is")]
+)
+def test_a_run_that_is_no_longer_finite_is_an_error(data, tmp_path, rate, epochs, what) -> None:
+    wild = evolve(SFT, learning_rate=rate, epochs=epochs, batch=8)
+    with pytest.raises(TrainingError, match=f"{what}.*lower"):
+        train_sft(data.chains, wild, data.job(tmp_path / "wild"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_holds_something_else_is_not_replaced(data, tmp_path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ArtifactError, match="is no adapter folder"):
+        train_sft(data.chains, SFT, data.job(tmp_path))
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_chain_of_an_unknown_problem_is_refused(data, tmp_path) -> None:
+    stray = evolve(data.chains[0], problem="sha256:0123456789abcdef")
+    with pytest.raises(TrainingError, match="problem 0123456789abcdef is not among those given"):
+        train_sft([stray], SFT, data.job(tmp_path / "out"))
+
+
+def test_an_adapter_above_the_last_layer_is_refused(data, tmp_path) -> None:
+    with pytest.raises(TrainingError, match="first_layer 2 is beyond the model's 2 layers"):
+        train_sft(
+            data.chains, evolve(SFT, lora=LoraSpec(first_layer=2)), data.job(tmp_path / "out")
+        )
+
+
+def test_chains_of_two_prompts_make_no_row(data) -> None:
+    (chosen, _), (_, rejected), *_ = data.rows()
+    with pytest.raises(TrainingError, match="do not share their prompt"):
+        preference_row(chosen, rejected)
+
+
+def test_failed_calls_carry_no_loss_in_a_supervised_run(data, tmp_path) -> None:
+    chain = data.pairs[0].rejected
+    record = train_sft([chain], evolve(SFT, epochs=1), data.job(tmp_path / "sft"))
+    slip = evolve(
+        chain, turns=(evolve(chain.turns[0], outcome=Outcome(text="x")), *chain.turns[1:])
+    )
+    with_slip = train_sft([slip], evolve(SFT, epochs=1), data.job(tmp_path / "with"))
+    assert record.trained_tokens < with_slip.trained_tokens
