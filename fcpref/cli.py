@@ -173,7 +173,14 @@ def run(session: Session, profile: str | None) -> None:
     """Run everything, from problems to the report; go on where it stopped."""
     from fcpref.shell.pipeline import run_profile
 
-    run_profile(profile, session.folder, quiet=session.quiet)
+    outcome = run_profile(profile, session.folder, quiet=session.quiet)
+    paths = {"report": str(outcome.report), "adapter": str(outcome.adapter)}
+    lines = [
+        outcome.text,
+        f"report: {outcome.report / 'report.html'}",
+        f"adapter: {outcome.adapter}",
+    ]
+    session.show({**paths, "text": outcome.text}, "\n".join(lines))
 
 
 @command("fcpref tasks --json")

@@ -19,7 +19,7 @@ class CodecError(FcprefError):
     """Data does not have the declared type; the message carries the path to the field."""
 
 
-class SyntaxProblem(FcprefError):
+class FormulaSyntaxError(FcprefError):
     """A formula's text is not well-formed; carries the character position."""
 
     def __init__(self, message: str, position: int) -> None:

@@ -6,9 +6,7 @@ import re
 from fractions import Fraction
 
 MAX_BITS = 2_048
-_NUMBER = re.compile(
-    r"([+-]?)(?:(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?|(\.\d+))(?:/(\d+))?", re.ASCII
-)
+_NUMBER = re.compile(r"([+-]?)(?:(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?|(\.\d+))(?:/(\d+))?", re.ASCII)
 MAX_DIGITS = 60
 
 

@@ -1,0 +1,1 @@
+"""The shell: files, models, servers, training, and the pipeline over them."""

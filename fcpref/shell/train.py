@@ -7,6 +7,7 @@ collator would train on function results). Output is a PEFT adapter in bf16 and 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 import warnings
@@ -136,7 +137,7 @@ def _adapted(student: ResolvedModel, lora: LoraSpec, seed: int) -> Any:  # noqa:
     torch.manual_seed(seed)
     model = load_model(student, trainable=True)
     if student.adapter is not None:
-        return model
+        return _frozen_below(model, lora.first_layer)
     layers = model.config.num_hidden_layers
     if lora.first_layer >= layers:
         message = f"first_layer {lora.first_layer} is beyond the model's {layers} layers"
@@ -152,6 +153,15 @@ def _adapted(student: ResolvedModel, lora: LoraSpec, seed: int) -> Any:  # noqa:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PEFT asks transformers by a name that is going away
         return get_peft_model(model, config)
+
+
+def _frozen_below(model: Any, first_layer: int) -> Any:  # noqa: ANN401
+    """Leave an adapter's lower layers as they are, so that a backward pass ends above them."""
+    for name, parameter in model.named_parameters():
+        found = re.search(r"\.layers\.(\d+)\.", name)
+        if found and int(found[1]) < first_layer:
+            parameter.requires_grad = False
+    return model
 
 
 def _linear_layers(model: Any) -> list[str]:  # noqa: ANN401

@@ -19,7 +19,7 @@ from fcpref.core.logic import (
 )
 from fcpref.core.logic.formulas import atom_of, free_names, instantiate
 from fcpref.core.logic.syntax import MAX_DEPTH, MAX_TEXT
-from fcpref.errors import SyntaxProblem
+from fcpref.errors import FormulaSyntaxError
 from tests.strategies import formulas, ground_literals, hostile_texts, names
 
 P, Q, R = (Atom(name, ("x",)) for name in "PQR")
@@ -28,13 +28,13 @@ P, Q, R = (Atom(name, ("x",)) for name in "PQR")
 def attempt(text):
     try:
         return parse(text)
-    except SyntaxProblem as problem:
+    except FormulaSyntaxError as problem:
         return problem
 
 
 def is_formula_or_problem_within(text):
     found = attempt(text)
-    if isinstance(found, SyntaxProblem):
+    if isinstance(found, FormulaSyntaxError):
         return 0 <= found.position <= len(text)
     return found == parse(show(found))
 
@@ -99,7 +99,7 @@ def test_a_rule_is_shown_as_the_design_writes_it():
     ],
 )
 def test_an_error_points_at_the_first_thing_that_does_not_fit(text, position):
-    with pytest.raises(SyntaxProblem) as caught:
+    with pytest.raises(FormulaSyntaxError) as caught:
         parse(text)
     assert position == caught.value.position
     assert str(caught.value).endswith(f"at character {position}")
@@ -136,7 +136,7 @@ def test_oversized_text_is_handled_at_once(text):
     started = time.perf_counter()
     found = attempt(text)
     assert time.perf_counter() - started < 1
-    assert isinstance(found, SyntaxProblem)
+    assert isinstance(found, FormulaSyntaxError)
     assert 0 <= found.position <= len(text)
 
 
@@ -151,7 +151,7 @@ def test_oversized_text_is_handled_at_once(text):
     ids=["nots", "links", "length", "parentheses"],
 )
 def test_formulas_beyond_the_bounds_are_refused(text):
-    with pytest.raises(SyntaxProblem, match=r"longer than|nested deeper|links in a row"):
+    with pytest.raises(FormulaSyntaxError, match=r"longer than|nested deeper|links in a row"):
         parse(text)
 
 

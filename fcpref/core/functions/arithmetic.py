@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 
 from attrs import evolve
 
-from fcpref.core.numbers import show_number, too_large
 from fcpref.core.functions.values import (
     Arguments,
     Effect,
@@ -20,11 +19,13 @@ from fcpref.core.functions.values import (
     fail,
     succeed,
 )
+from fcpref.core.numbers import show_number, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_EXPONENT = 64
+MAX_POWER_BITS = 4_096
 MAX_PLACES = 12
 
 
@@ -82,7 +83,7 @@ def round_half_up(a: Fraction, b: Fraction) -> Fraction:
     return -rounded if a < 0 else rounded
 
 
-def _function(  # noqa: PLR0913 - one line a function in the table below
+def _function(
     name: str,
     names: tuple[str, str],
     description: str,
@@ -93,7 +94,8 @@ def _function(  # noqa: PLR0913 - one line a function in the table below
     def run(arguments: Arguments, memory: Memory) -> Effect:
         a, b = (cast("Fraction", arguments[key]) for key in names)
         # The size of a power is known before it is computed.
-        if compute is power and max(a.numerator.bit_length(), a.denominator.bit_length()) * abs(b) > 4096:  # noqa: E501, PLR2004
+        bits = max(a.numerator.bit_length(), a.denominator.bit_length())
+        if compute is power and bits * abs(b) > MAX_POWER_BITS:
             return fail(memory, FailureCode.LIMIT, "the result is too large")
         try:
             result = compute(a, b)
@@ -135,7 +137,9 @@ FUNCTIONS = (
     _function("Multiply", _AB, "Return a * b.", "Multiply(a=6, b=7)", multiply),
     _function("Divide", _AB, "Return a / b, exactly.", "Divide(a=10, b=4)", divide),
     _function("Power", _AB, "Return a to the power b.", "Power(a=2, b=3)", power),
-    _function("Percent", ("p", "of"), "Return p percent of a number.", "Percent(p=20, of=50)", percent),
+    _function(
+        "Percent", ("p", "of"), "Return p percent of a number.", "Percent(p=20, of=50)", percent
+    ),
     _function(
         "Round", ("a", "places"), "Round a, halves up.", "Round(a=2.345, places=2)",
         round_half_up, Fraction(0),

@@ -26,7 +26,7 @@ from fcpref.core.functions.values import (
 from fcpref.core.logic import Formula, negate, parse, saturate, show
 from fcpref.core.logic.chaining import Rule, as_rule
 from fcpref.core.problems.english import read_literal, say
-from fcpref.errors import SyntaxProblem
+from fcpref.errors import FormulaSyntaxError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,7 +154,7 @@ def _read(problem: Problem, text: str) -> Formula | None:
         return literal
     try:
         return parse(text)
-    except SyntaxProblem:
+    except FormulaSyntaxError:
         return None
 
 

@@ -21,7 +21,7 @@ from fcpref.core.logic.formulas import (
     Or,
     atom_of,
 )
-from fcpref.errors import SyntaxProblem
+from fcpref.errors import FormulaSyntaxError
 
 MAX_TEXT = 2_000
 MAX_DEPTH = 60
@@ -42,11 +42,11 @@ def parse(text: str) -> Formula:
     """Parse a formula.
 
     Raises:
-        SyntaxProblem: with the character position of the first thing that does not fit.
+        FormulaSyntaxError: with the character position of the first thing that does not fit.
     """
     if len(text) > MAX_TEXT:
         message = f"formula is longer than {MAX_TEXT} characters"
-        raise SyntaxProblem(message, MAX_TEXT)
+        raise FormulaSyntaxError(message, MAX_TEXT)
     reader = _Reader(text)
     formula = reader.binary(0, 0)
     if reader.ahead:
@@ -75,11 +75,13 @@ class _Reader:
             self.ahead = ""
         else:
             message = f"unexpected {self.text[self.position]!r}"
-            raise SyntaxProblem(message, self.position)
+            raise FormulaSyntaxError(message, self.position)
         return taken
 
-    def unexpected(self, wanted: str) -> SyntaxProblem:
-        return SyntaxProblem(f"expected {wanted}, found {self.ahead or 'the end'!r}", self.position)
+    def unexpected(self, wanted: str) -> FormulaSyntaxError:
+        return FormulaSyntaxError(
+            f"expected {wanted}, found {self.ahead or 'the end'!r}", self.position
+        )
 
     def expect(self, token: str) -> None:
         if self.ahead != token:
@@ -94,7 +96,7 @@ class _Reader:
     def binary(self, level: int, depth: int) -> Formula:
         if depth > MAX_DEPTH:
             message = f"formula is nested deeper than {MAX_DEPTH}"
-            raise SyntaxProblem(message, self.position)
+            raise FormulaSyntaxError(message, self.position)
         if level == len(_BINARY):
             return self.unary(depth + 1)
         word, kind = _BINARY[level]
@@ -109,7 +111,7 @@ class _Reader:
             links += 1
             if links > MAX_DEPTH:
                 message = f"more than {MAX_DEPTH} links in a row"
-                raise SyntaxProblem(message, self.position)
+                raise FormulaSyntaxError(message, self.position)
             self.advance()
             left = kind(left, self.binary(level + 1, depth + 1))
         return left
@@ -117,7 +119,7 @@ class _Reader:
     def unary(self, depth: int) -> Formula:
         if depth > MAX_DEPTH:
             message = f"formula is nested deeper than {MAX_DEPTH}"
-            raise SyntaxProblem(message, self.position)
+            raise FormulaSyntaxError(message, self.position)
         if self.ahead == "not":
             self.advance()
             return Not(self.unary(depth + 1))

@@ -24,10 +24,12 @@ class PairSpec:
 
     Attributes:
         per_problem: pairs a problem gives at most; no chosen and no rejected chain is used twice.
+        limit: pairs in all at most, drawn evenly from all problems; 0 is no limit.
         seed: of the draw.
     """
 
     per_problem: int = field(default=2, validator=ge(1))
+    limit: int = field(default=0, validator=ge(0))
     seed: int = 0
 
 
@@ -44,7 +46,10 @@ def chain_pairs(scored: Iterable[ScoredChain], spec: PairSpec) -> tuple[Preferen
     pairs: list[PreferencePair] = []
     for problem, distinct in sorted(by_problem.items()):
         pairs.extend(_of_problem(problem, tuple(distinct.values()), spec))
-    return tuple(pairs)
+    if not spec.limit:
+        return tuple(pairs)
+    derive(spec.seed, "pairs", "limit").shuffle(pairs)
+    return tuple(pairs[: spec.limit])
 
 
 def _of_problem(

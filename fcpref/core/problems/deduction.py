@@ -9,13 +9,14 @@ chain of single steps reaches). With one-premise rules these two make unit deriv
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from fcpref.core.logic import Atom, Formula, Not, negate, parse, saturate, show
 from fcpref.core.logic.chaining import Rule, Step, as_rule, consistent
-from fcpref.core.logic.formulas import ForAll, Implies
+from fcpref.core.logic.formulas import ForAll, Implies, instantiate
 from fcpref.core.problems.canonical import deduction_form
 from fcpref.core.problems.english import say
 from fcpref.core.problems.problem import Problem, Split, Statement
@@ -25,20 +26,22 @@ from fcpref.errors import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
     from fcpref.core.seeds import Random
 
 LABELS = ("True", "False", "Unknown")
 NAMES = ("Max", "Sam", "Tom", "Ben", "Kim", "Ann", "Bob", "Jim", "Dan", "Ken", "Ray", "Roy")
 WORDS = (
     "kind", "calm", "tall", "rich", "loud", "wise", "brave", "proud", "happy", "young", "quick",
-    "quiet", "smart", "strong", "clean", "sweet", "warm", "cold", "deep", "bright", "sharp", "rough",
-    "fresh", "fair", "bold", "mad", "sad", "shy", "slow", "small", "big", "neat", "free", "light",
+    "quiet", "smart", "strong", "clean", "sweet", "warm", "cold", "deep", "bright", "sharp",
+    "rough", "fresh", "fair", "bold", "mad", "sad", "shy", "slow", "small", "big", "neat", "free", "light",
     "soft", "ready", "poor", "old", "weak", "honest", "nice", "safe", "fast", "busy", "funny",
     "clever", "gentle", "careful",
 )  # fmt: skip
 MAX_DEPTH = 10
 MAX_DERIVED = 14
 _TRIES = 20_000
+_EVEN = 0.5
 
 
 @frozen(kw_only=True)
@@ -80,7 +83,7 @@ def generate(spec: DeductionSpec, *, seed: int, split: Split, index: int) -> Pro
     depth = spec.min_depth + (index // len(LABELS)) % depths
     stream = derive(seed, "fol.deduction", split, index, "problem")
     for _ in range(_TRIES):
-        draft = _draft(spec, depth, label, stream)
+        draft = _draft(spec, depth, stream)
         claim = _claim(draft, depth, label, stream)
         if claim is None:
             continue
@@ -116,7 +119,7 @@ class _Draft:
     subject: str
 
 
-def _draft(spec: DeductionSpec, depth: int, label: str, stream: Random) -> _Draft:
+def _draft(spec: DeductionSpec, depth: int, stream: Random) -> _Draft:
     """Lay a proof of the asked depth and scatter distractors around it."""
     count = depth + 1 + spec.distractors
     words = [word.capitalize() for word in stream.sample(WORDS, count)]
@@ -124,17 +127,22 @@ def _draft(spec: DeductionSpec, depth: int, label: str, stream: Random) -> _Draf
     subject = names[0]
     path = [_literal(word, "x", spec, stream) for word in words[: depth + 1]]
     rules = [
-        Rule("x", negate(head), negate(body)) if stream.random() < spec.tollens else Rule("x", body, head)
-        for body, head in zip(path, path[1:], strict=False)
+        Rule("x", negate(head), negate(body))
+        if stream.random() < spec.tollens
+        else Rule("x", body, head)
+        for body, head in pairwise(path)
     ]
     off_path = words[depth + 1 :]
     for word in off_path:
         other = _literal(word, "x", spec, stream)
-        near = stream.choice([*path, *(_literal(w, "x", spec, stream) for w in off_path if w != word)])
-        rules.append(Rule("x", near, other) if stream.random() < 0.5 else Rule("x", other, near))
+        near = stream.choice(
+            [*path, *(_literal(w, "x", spec, stream) for w in off_path if w != word)]
+        )
+        rules.append(Rule("x", near, other) if stream.random() < _EVEN else Rule("x", other, near))
     facts = [_ground(path[0], subject)]
-    for name in names[1:]:
-        facts.append(_ground(_literal(stream.choice(words), "x", spec, stream), name))
+    facts += [
+        _ground(_literal(stream.choice(words), "x", spec, stream), name) for name in names[1:]
+    ]
     stream.shuffle(rules)
     stream.shuffle(facts)
     return _Draft(tuple(facts), tuple(rules), _ground(path[-1], subject), subject)
@@ -162,7 +170,7 @@ def _claim(draft: _Draft, depth: int, label: str, stream: Random) -> Formula | N
     if not heads:
         return None
     claim = parse(stream.choice(heads))
-    return claim if stream.random() < 0.5 else negate(claim)
+    return claim if stream.random() < _EVEN else negate(claim)
 
 
 def _decidable(draft: _Draft, known: Mapping[Formula, Step | None]) -> bool:
@@ -180,14 +188,17 @@ def _literal(word: str, term: str, spec: DeductionSpec, stream: Random) -> Formu
 
 
 def _ground(literal: Formula, name: str) -> Formula:
-    if isinstance(literal, Not):
-        return Not(_ground(literal.body, name))
-    assert isinstance(literal, Atom)
-    return Atom(literal.predicate, (name,))
+    return instantiate(literal, "x", name)
 
 
 def _problem(
-    spec: DeductionSpec, draft: _Draft, claim: Formula, label: str, depth: int, split: Split, index: int
+    spec: DeductionSpec,
+    draft: _Draft,
+    claim: Formula,
+    label: str,
+    depth: int,
+    split: Split,
+    index: int,
 ) -> Problem:
     formulas = [ForAll(rule.variable, Implies(rule.body, rule.head)) for rule in draft.rules]
     givens = tuple(_statement(formula, spec) for formula in (*formulas, *draft.facts))

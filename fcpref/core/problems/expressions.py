@@ -171,9 +171,7 @@ class _Reader:
                 self.at += 1  # an implicit product has no token of its own
             # A power groups to the right, everything else to the left.
             inner = _RANK[operator] - (operator == "^")
-            left = Operation(
-                operator=operator, left=left, right=self.expression(inner, depth + 1)
-            )
+            left = Operation(operator=operator, left=left, right=self.expression(inner, depth + 1))
         return left
 
     def operator(self) -> Operator | None:

@@ -24,7 +24,8 @@ from fcpref.errors import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from random import Random
+
+    from fcpref.core.seeds import Random
 
 TASK = "math.word"
 MAX_STEPS = 8

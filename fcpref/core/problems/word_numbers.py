@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from random import Random
 
     from fcpref.core.problems.word_moves import Draw
+    from fcpref.core.seeds import Random
 
 _SPELLED = (
     "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",

@@ -80,9 +80,7 @@ def _undoes(
     # 5 * 2 = 10, then 10 / 2 = 5: a copied number sent there and back.
     if value in uses or len(uses) == 1:
         return False
-    return any(
-        (there, frozenset((value, other))) in made for there, other in (uses, uses[::-1])
-    )
+    return any((there, frozenset((value, other))) in made for there, other in (uses, uses[::-1]))
 
 
 def _changes_nothing(fact: Fact, uses: list[Fraction], memory: Memory) -> bool:

@@ -60,9 +60,7 @@ def _exemplars() -> tuple[Problem, ...]:
 TASK = Task(
     name=NAME,
     summary="first-order deduction: is a claim True, False or Unknown given facts and rules",
-    toolbox=Toolbox(
-        functions=(*deduction.FUNCTIONS, flow.REASONING, flow.choice_answer(LABELS))
-    ),
+    toolbox=Toolbox(functions=(*deduction.FUNCTIONS, flow.REASONING, flow.choice_answer(LABELS))),
     oracle=oracle,
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),

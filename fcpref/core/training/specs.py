@@ -69,7 +69,8 @@ class DpoSpec:
         stop_below: stop when the chosen chains' mean log-probability has fallen by more than this
             (nats a chain) against the reference; that is likelihood displacement.
         seed: of order.
-        lora: adapters when the start is a plain model; an adapter goes on as it is.
+        lora: adapters when the start is a plain model; of an adapter that goes on, only the first
+            trained layer counts.
         prompt: how the student's prompt is rendered.
     """
 

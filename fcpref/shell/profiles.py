@@ -1,0 +1,142 @@
+"""Profiles: what `fcpref run` does, as typed values read from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from fcpref.core.chains import Limits
+from fcpref.core.codec import structure
+from fcpref.core.pairs import PairSpec
+from fcpref.core.training import DpoSpec, SftSpec
+from fcpref.errors import CodecError, UsageError
+from fcpref.shell.settings import changed
+
+FOLDER = Path(__file__).parent.parent / "profiles"
+DEFAULT = "laptop"
+
+
+@frozen(kw_only=True)
+class Source:
+    """Problems to generate, or recordings that hold problems and replies.
+
+    Attributes:
+        recordings: first digits of the ids of recordings to replay.
+        task: of problems to generate; used when there are no recordings.
+        count: how many.
+        seed: of the generator.
+        knobs: of the generator.
+        samples: chains a problem.
+        temperature: of those.
+    """
+
+    recordings: tuple[str, ...] = ()
+    task: str = "fol.deduction"
+    count: int = 0
+    seed: int = 0
+    knobs: dict[str, Any] = field(factory=dict)
+    samples: int = 4
+    temperature: float = 1.0
+
+
+@frozen(kw_only=True)
+class EvaluationPlan:
+    """The held-out problems and how they are put.
+
+    Attributes:
+        problems: first digits of the id of recorded problems; empty to generate them.
+        task: of problems to generate.
+        count: how many.
+        seed: of generator and sampling.
+        knobs: of the generator.
+        samples: chains a problem beside the greedy one; Wilcoxon's test needs 4.
+        temperature: of those.
+        limits: of every chain.
+        before: recordings of the untrained student, greedy then sampled; empty runs it live.
+        start: recordings of the warm start, likewise.
+    """
+
+    problems: str = ""
+    task: str = "fol.deduction"
+    count: int = 90
+    seed: int = 0
+    knobs: dict[str, Any] = field(factory=dict)
+    samples: int = 4
+    temperature: float = 0.7
+    limits: Limits = field(factory=Limits)
+    before: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class Profile:
+    """One run from problems to report.
+
+    Attributes:
+        name: the profile's name.
+        student: the published base, by model name.
+        warm_start: a committed adapter to start preference training from; empty runs `sft`.
+        teacher: recordings of the teacher.
+        oracle: problems that the oracle solves for supervised training.
+        own: the student's own chains, recorded or sampled live.
+        sft: supervised training, when there is no warm start.
+        pairs: how pairs are drawn.
+        dpo: preference training.
+        evaluation: the held-out problems.
+    """
+
+    name: str
+    student: str
+    warm_start: str = ""
+    teacher: Source = field(factory=Source)
+    oracle: Source = field(factory=Source)
+    own: Source = field(factory=Source)
+    sft: SftSpec = field(factory=SftSpec)
+    pairs: PairSpec = field(factory=PairSpec)
+    dpo: DpoSpec = field(factory=DpoSpec)
+    evaluation: EvaluationPlan = field(factory=EvaluationPlan)
+
+
+def load_profile(name: str | None) -> Profile:
+    """Read a shipped profile by name, or a user's own by path.
+
+    Raises:
+        UsageError: there is no such profile, or it does not say what a profile says; the message
+            names the file and the field.
+    """
+    text = name or DEFAULT
+    path = Path(text) if text.endswith(".toml") else FOLDER / f"{text}.toml"
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        shipped = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
+        raise UsageError(
+            f"no profile {text}; there are {shipped}, or give a path to a .toml file"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as TOML ({error})") from None
+    defaults = Profile(name=path.stem, student="")
+    specs = {"sft": defaults.sft, "dpo": defaults.dpo}
+    try:
+        values = {
+            key: changed(specs[key], _flat(value)) if key in specs else value
+            for key, value in data.items()
+        }
+        plain = {k: v for k, v in values.items() if k not in specs}
+        profile = structure({"name": path.stem, **plain}, Profile)
+    except (CodecError, AttributeError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    return evolve(profile, **{key: values[key] for key in specs if key in values})
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
