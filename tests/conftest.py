@@ -6,6 +6,9 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+# No test downloads a model; read before huggingface_hub is imported.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
 # Examples build whole problems, which a loaded machine may do slowly: no deadline, no speed check.
 _COMMON = {
     "deadline": None,

@@ -69,7 +69,7 @@ def run_profile(profile: str | None, root: Path, *, quiet: bool = False) -> Outc
     note("2/5 student: its own chains")
     own = _own(workspace, plan, start)
     note("3/5 pairs")
-    pairs = stages.pairs(workspace, [*teacher, *own], plan.pairs)
+    pairs = stages.pairs(workspace, _of_task([*teacher, *own], plan.evaluation.task), plan.pairs)
     note("4/5 preference training")
     run, adapter = stages.train(workspace, "dpo", [pairs], start, plan.dpo)
     note("5/5 evaluation on held-out problems")
@@ -87,6 +87,11 @@ def run_profile(profile: str | None, root: Path, *, quiet: bool = False) -> Outc
     ]
     report = stages.write_report(workspace, labelled, profile=plan.name, counts=counts)
     return Outcome(report=report, adapter=adapter, text=evaluation_text(labelled))
+
+
+def _of_task(scores: Sequence[Artifact], task: str) -> list[Artifact]:
+    """Return the scores about one task: preference training is for the task that is tested."""
+    return [one for one in scores if one.values(ScoredChain)[0].chain.task == task]
 
 
 def _replayed(workspace: Workspace, source: Source) -> list[Artifact]:

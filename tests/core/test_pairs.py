@@ -104,6 +104,15 @@ def test_pairs_are_fit_for_training_and_come_back_from_plain_data(scored, spec) 
         assert value_id(again) == value_id(pair)
 
 
+@given(scored=scored_sets(), spec=specs(), limit=st.integers(1, 4), data=st.data())
+def test_a_limit_keeps_some_of_the_same_pairs(scored, spec, limit, data) -> None:
+    everything = chain_pairs(scored, spec)
+    some = chain_pairs(data.draw(st.permutations(scored)), evolve(spec, limit=limit))
+    assert len(some) == min(limit, len(everything))
+    assert {value_id(pair) for pair in some} <= {value_id(pair) for pair in everything}
+    assert some == chain_pairs(scored, evolve(spec, limit=limit))
+
+
 def test_ids_do_not_change_between_versions() -> None:
     expected = "sha256:5c5b3d3d3e8225fb253a0dbfab2be6d3e9a0736a13da8cafe5223c84e0a31b50"
     assert value_id(GOOD) == expected

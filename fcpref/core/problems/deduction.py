@@ -34,7 +34,8 @@ NAMES = ("Max", "Sam", "Tom", "Ben", "Kim", "Ann", "Bob", "Jim", "Dan", "Ken", "
 WORDS = (
     "kind", "calm", "tall", "rich", "loud", "wise", "brave", "proud", "happy", "young", "quick",
     "quiet", "smart", "strong", "clean", "sweet", "warm", "cold", "deep", "bright", "sharp",
-    "rough", "fresh", "fair", "bold", "mad", "sad", "shy", "slow", "small", "big", "neat", "free", "light",
+    "rough", "fresh", "fair", "bold", "mad", "sad", "shy", "slow", "small", "big", "neat", "free",
+    "light",
     "soft", "ready", "poor", "old", "weak", "honest", "nice", "safe", "fast", "busy", "funny",
     "clever", "gentle", "careful",
 )  # fmt: skip

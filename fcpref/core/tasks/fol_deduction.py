@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from fcpref.core.codec import structure
 from fcpref.core.functions import Call, Toolbox, deduction, flow, show_call
 from fcpref.core.logic import negate, parse, show
 from fcpref.core.logic.chaining import Step, proof_of
 from fcpref.core.logic.formulas import ForAll, Implies
-from fcpref.core.problems import Problem, Split
 from fcpref.core.problems.deduction import LABELS, DeductionSpec, decide, generate, knowledge
 from fcpref.core.problems.english import say
 from fcpref.core.scores.deduction import supports
 from fcpref.core.tasks.task import Task, exemplars_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fcpref.core.problems import Problem, Split
 
 NAME = "fol.deduction"
 _EXEMPLAR_SEED = 24_101_889
