@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PROBLEMS = 8
-LIMITS = Limits(calls=6, failures=6, reply_tokens=32)
+LIMITS = Limits(calls=4, failures=4, reply_tokens=16)
 
 
 class PlainEngine:
