@@ -118,18 +118,20 @@ def load_profile(name: str | None) -> Profile:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as TOML ({error})") from None
-    defaults = Profile(name=path.stem, student="")
-    specs = {"sft": defaults.sft, "dpo": defaults.dpo}
+    # Unlike other tables these two change some fields of values whose others keep their defaults.
+    sft, dpo = (_flat(_table(data, name, path)) for name in ("sft", "dpo"))
     try:
-        values = {
-            key: changed(specs[key], _flat(value)) if key in specs else value
-            for key, value in data.items()
-        }
-        plain = {k: v for k, v in values.items() if k not in specs}
-        profile = structure({"name": path.stem, **plain}, Profile)
-    except (CodecError, AttributeError) as error:
+        profile = structure({"name": path.stem, **data}, Profile)
+        return evolve(profile, sft=changed(SftSpec(), sft), dpo=changed(DpoSpec(), dpo))
+    except (CodecError, UsageError) as error:
         raise UsageError(f"{path}: {error}") from None
-    return evolve(profile, **{key: values[key] for key in specs if key in values})
+
+
+def _table(data: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
+    table = data.pop(name, {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: [{name}] must be a table")
+    return table
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -260,6 +261,8 @@ def train(
             )
             run: Any = train_sft if kind == "sft" else train_dpo
             record: RunRecord = run(rows, spec, job)
+        # Trainer and model refer to each other; their memory is needed for what comes next.
+        gc.collect()
         log.write("trained", rows=record.rows, steps=record.steps, metrics=record.metrics)
     header = {"sources": _sources(rows)}
     artifact = workspace.write("run", [record], parents=ids, spec=header)

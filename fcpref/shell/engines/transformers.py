@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch  # noqa: TC004 - the same; and it is heavy
 
 OnToken = Callable[[int], None]
-_CPU_ROWS = 64
+_CPU_ROWS = 120
 _CPU_PREFILL = 4_096
 _GPU_PREFILL = 65_536
 
@@ -169,21 +169,23 @@ class TransformersEngine:
 
     def _choose(self, rows: Sequence[_Row], logits: torch.Tensor) -> list[int]:
         if self._sampling.temperature == 0:
-            chosen: list[int] = logits.argmax(-1).tolist()
-            return chosen
+            likeliest: list[int] = logits.argmax(-1).tolist()
+            return likeliest
         import torch
 
-        uniform = [0.0 if row.waiting or row.done else row.noise.random() for row in rows]
-        probabilities = torch.softmax(logits.float() / self._sampling.temperature, -1)
-        ordered, indices = probabilities.sort(-1, descending=True)
-        cumulative = ordered.cumsum(-1)
-        # The nucleus is the shortest prefix that reaches top_p; u is scaled to its mass.
-        inside = cumulative - ordered < self._sampling.top_p
-        mass = (ordered * inside).sum(-1, keepdim=True)
-        u = torch.tensor(uniform, device=logits.device).unsqueeze(-1) * mass
-        place = torch.searchsorted(cumulative, u, right=True).clamp(max=logits.shape[-1] - 1)
-        picked: list[int] = indices.gather(-1, place).squeeze(-1).tolist()
-        return picked
+        # Rows that are being fed a result draw nothing, and take no noise.
+        drawing = [index for index, row in enumerate(rows) if not (row.waiting or row.done)]
+        chosen = [0] * len(rows)
+        if not drawing:
+            return chosen
+        uniform = [rows[index].noise.random() for index in drawing]
+        probabilities = torch.softmax(logits[drawing].float() / self._sampling.temperature, -1)
+        u = torch.tensor(uniform, device=logits.device).unsqueeze(-1)
+        for index, token in zip(
+            drawing, _draw(probabilities, u, self._sampling.top_p), strict=True
+        ):
+            chosen[index] = token
+        return chosen
 
     def _take(self, row: _Row, token: int, on_reply: OnReply, restart: list[Request]) -> None:
         """Give a row its sampled token; end its reply when that is due."""
@@ -212,6 +214,32 @@ class TransformersEngine:
         row.waiting.extend(self._encode(rendered[len(row.text + cached) :]))
         row.request, row.text, row.generated = following, rendered, []
         row.noise = derive(self._sampling.seed, following.job, following.step)
+
+
+def _draw(probabilities: torch.Tensor, u: torch.Tensor, top_p: float) -> list[int]:
+    """Draw one token a row by the inverse of its cumulative distribution.
+
+    Args:
+        probabilities: rows x vocabulary.
+        u: rows x 1, uniform on [0, 1).
+        top_p: the nucleus is the shortest prefix of the sorted tokens that reaches it.
+    """
+    import torch
+
+    last = probabilities.shape[-1] - 1
+    if top_p >= 1:
+        # Without a nucleus any order will do, and sorting a vocabulary is slow.
+        cumulative = probabilities.cumsum(-1)
+        place = torch.searchsorted(cumulative, u * cumulative[:, -1:], right=True)
+        drawn: list[int] = place.clamp(max=last).squeeze(-1).tolist()
+        return drawn
+    ordered, indices = probabilities.sort(-1, descending=True)
+    cumulative = ordered.cumsum(-1)
+    inside = cumulative - ordered < top_p
+    mass = (ordered * inside).sum(-1, keepdim=True)
+    place = torch.searchsorted(cumulative, u * mass, right=True).clamp(max=last)
+    picked: list[int] = indices.gather(-1, place).squeeze(-1).tolist()
+    return picked
 
 
 @define
@@ -254,6 +282,8 @@ def _prefill(model: Any, prompts: Sequence[list[int]]) -> _State:  # noqa: ANN40
     import torch
     from transformers import DynamicCache
 
+    from fcpref.shell.engines.kv_cache import make_room
+
     device = model.device
     unique = sorted({tuple(prompt) for prompt in prompts}, key=len)
     # At least one token stays for each prompt, so that its own logits come out.
@@ -284,6 +314,7 @@ def _prefill(model: Any, prompts: Sequence[list[int]]) -> _State:  # noqa: ANN40
     order = [place[tuple(prompt)] for prompt in prompts]
     if order != list(range(len(unique))):
         state.keep(order)
+    make_room(state.cache)
     return state
 
 

@@ -1,0 +1,64 @@
+"""A key-value cache with room to grow: one copy in 64 tokens, not one a token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from transformers.cache_utils import DynamicLayer
+
+if TYPE_CHECKING:
+    import torch
+
+_ROOM = 64
+
+
+class RoomyLayer(DynamicLayer):  # type: ignore[misc] # transformers is partly typed
+    """A `DynamicLayer` whose keys and values are the used part of larger buffers.
+
+    transformers concatenates at every token: that copies the whole cache each time, and leaves an
+    allocator with holes of ever new sizes.
+    """
+
+    def __init__(self, layer: DynamicLayer) -> None:
+        """Take over what a layer holds."""
+        super().__init__()
+        self.lazy_initialization(layer.keys, layer.values)
+        self.keys, self.values = layer.keys, layer.values
+        self._buffers: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def update(
+        self,
+        key_states: torch.Tensor,
+        value_states: torch.Tensor,
+        *_: Any,  # noqa: ANN401
+        **__: Any,  # noqa: ANN401
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append states; all are rows x heads x tokens x size."""
+        old = self.keys.shape[-2]
+        new = old + key_states.shape[-2]
+        # After rows were dropped the keys are a tensor of their own, and the buffers are stale.
+        if (
+            self._buffers is None
+            or self.keys.data_ptr() != self._buffers[0].data_ptr()
+            or new > self._buffers[0].shape[-2]
+        ):
+            self._buffers = (_with_room(self.keys, new), _with_room(self.values, new))
+        keys, values = self._buffers
+        keys[:, :, old:new] = key_states
+        values[:, :, old:new] = value_states
+        self.keys, self.values = keys[:, :, :new], values[:, :, :new]
+        return self.keys, self.values
+
+
+def make_room(cache: Any) -> None:  # noqa: ANN401
+    """Let a filled cache grow cheaply; layers of another kind than `DynamicLayer` stay."""
+    cache.layers = [
+        RoomyLayer(layer) if type(layer) is DynamicLayer else layer for layer in cache.layers
+    ]
+
+
+def _with_room(states: torch.Tensor, needed: int) -> torch.Tensor:
+    rows, heads, used, size = states.shape
+    buffer = states.new_empty(rows, heads, needed + _ROOM, size)
+    buffer[:, :, :used] = states
+    return buffer
