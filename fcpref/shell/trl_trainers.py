@@ -35,7 +35,7 @@ _METRICS = (
     "rewards/accuracies",
     "mean_token_accuracy",
 )
-_MICRO_TOKENS_CPU = 2_048
+_MICRO_TOKENS_CPU = 1_024
 _MICRO_TOKENS_GPU = 32_768
 
 
