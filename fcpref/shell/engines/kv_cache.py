@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 _ROOM = 64
 
 
-class RoomyLayer(DynamicLayer):  # type: ignore[misc] # transformers is partly typed
+class RoomyLayer(DynamicLayer):
     """A `DynamicLayer` whose keys and values are the used part of larger buffers.
 
     transformers concatenates at every token: that copies the whole cache each time, and leaves an
     allocator with holes of ever new sizes.
     """
 
-    def __init__(self, layer: DynamicLayer) -> None:
+    def __init__(self, layer: Any) -> None:  # noqa: ANN401 - transformers is partly typed
         """Take over what a layer holds."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.lazy_initialization(layer.keys, layer.values)
         self.keys, self.values = layer.keys, layer.values
         self._buffers: tuple[torch.Tensor, torch.Tensor] | None = None
@@ -34,19 +34,21 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc] # transformers is partly t
         **__: Any,  # noqa: ANN401
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Append states; all are rows x heads x tokens x size."""
-        old = self.keys.shape[-2]
+        held: Any = self.keys
+        values: Any = self.values
+        old = held.shape[-2]
         new = old + key_states.shape[-2]
         # After rows were dropped the keys are a tensor of their own, and the buffers are stale.
         if (
             self._buffers is None
-            or self.keys.data_ptr() != self._buffers[0].data_ptr()
+            or held.data_ptr() != self._buffers[0].data_ptr()
             or new > self._buffers[0].shape[-2]
         ):
-            self._buffers = (_with_room(self.keys, new), _with_room(self.values, new))
-        keys, values = self._buffers
-        keys[:, :, old:new] = key_states
-        values[:, :, old:new] = value_states
-        self.keys, self.values = keys[:, :, :new], values[:, :, :new]
+            self._buffers = (_with_room(held, new), _with_room(values, new))
+        key_buffer, value_buffer = self._buffers
+        key_buffer[:, :, old:new] = key_states
+        value_buffer[:, :, old:new] = value_states
+        self.keys, self.values = key_buffer[:, :, :new], value_buffer[:, :, :new]
         return self.keys, self.values
 
 
