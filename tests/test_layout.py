@@ -61,7 +61,7 @@ def test_ids_do_not_depend_on_the_hash_seed():
 
 
 def test_no_module_names_a_place_on_a_machine():
-    marks = ("/home/", "/Users/", "/root/", "/work/", "/tmp/")  # noqa: S108 - what is looked for
+    marks = ("/home/", "/Users/", "/root/", "/tmp/")  # noqa: S108 - what is looked for
     named = [
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "fcpref").rglob("*.py")
