@@ -134,12 +134,12 @@ def common(function: Callable[..., None]) -> Callable[..., None]:
     return with_session
 
 
-def command(example: str, name: str | None = None) -> Callable[[Callable[..., None]], Any]:
-    """Register a command whose help ends with an example."""
-    epilog = f"\b\nExample:\n  {example}"
+def command(*examples: str) -> Callable[[Callable[..., None]], Any]:
+    """Register a command whose help ends with examples."""
+    epilog = "\n  ".join(("\b\nExample:", *examples))
 
     def register(function: Callable[..., None]) -> Any:  # noqa: ANN401 - click's decorators
-        return main.command(name, epilog=epilog)(common(function))
+        return main.command(epilog=epilog)(common(function))
 
     return register
 
@@ -224,7 +224,20 @@ def problems(
     session.give(make_problems(session.workspace, task, split, count, seed, settings(knob), file))
 
 
-@command("fcpref chains 3f2a --engine openai --endpoint http://127.0.0.1:8000/v1 --model M")
+_grammar_option = click.option(
+    "--grammar",
+    type=click.Choice(["python", "tools"]),
+    default="python",
+    show_default=True,
+    help="How calls are written: python is Add(a=2, b=3), tools is the model's own JSON, such as "
+    '{"name": "Add", "arguments": {"a": 2, "b": 3}}, for templates and servers that know tools.',
+)
+
+
+@command(
+    "fcpref chains 3f2a --engine openai --endpoint http://127.0.0.1:8000/v1 --model M",
+    "fcpref chains 3f2a --engine transformers --model hub:M --prompt help --grammar tools",
+)
 @click.argument("problems")
 @click.option(
     "--engine",
@@ -246,6 +259,7 @@ def problems(
     show_default=True,
     help="How functions are shown.",
 )
+@_grammar_option
 @click.option("--calls", type=click.IntRange(1), default=18, show_default=True, help="A chain.")
 @click.option("--tokens", type=click.IntRange(1), default=800, show_default=True, help="A chain.")
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True)
@@ -260,7 +274,7 @@ def chains(session: Session, problems: str, engine: str, **options: Any) -> None
 def _by_oracle(workspace: Workspace, problems: Artifact, options: dict[str, Any]) -> Artifact:
     from fcpref.shell.stages_data import oracle_chains
 
-    return oracle_chains(workspace, problems, _plan(options).limits)
+    return oracle_chains(workspace, problems, _plan(options).limits, options["grammar"])
 
 
 def _by_replay(workspace: Workspace, problems: Artifact, options: dict[str, Any]) -> Artifact:
@@ -319,7 +333,7 @@ def _plan(options: dict[str, Any]) -> SamplePlan:
 def _prompt(options: dict[str, Any]) -> PromptSpec:
     from fcpref.core.chains import PromptSpec
 
-    return PromptSpec(detail=options["prompt"], shots=options["shots"])
+    return PromptSpec(detail=options["prompt"], shots=options["shots"], grammar=options["grammar"])
 
 
 def _sampling(options: dict[str, Any]) -> Sampling:
@@ -422,6 +436,7 @@ def train(
 @click.option(
     "--prompt", type=click.Choice(["help", "signatures"]), default="signatures", show_default=True
 )
+@_grammar_option
 @click.option("--tokens", type=click.IntRange(1), default=400, show_default=True, help="A chain.")
 def evaluate(
     session: Session,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    import pyarrow as pa
+
     from fcpref.core.chains import PromptSpec
     from fcpref.core.problems import Problem
     from fcpref.shell.logs import StageLog
@@ -28,6 +30,10 @@ _ABOUT = (
     "Each row is two chains of one problem in TRL's conversational preference format. The chosen "
     "one is right and its executed calls support the answer; the rejected one is not. Messages of "
     "role `user` after the first are results of functions: mask them out of the loss."
+)
+_ABOUT_TOOLS = (
+    "Where the column `tools` is set, calls are `tool_calls` and results have the role `tool`; the "
+    "columns are `List(Json())` of `datasets`."
 )
 _LICENCES = (
     "## Licences\n\nGenerated problems and their chains: MIT. Chains that a model wrote are also "
@@ -106,7 +112,8 @@ def export_pairs(
         workspace: holds what the pairs were made from.
         artifact: the pairs.
         out: the folder to write to.
-        format: ``trl`` is the one there is: columns ``prompt``, ``chosen``, ``rejected``.
+        format: ``trl`` is the one there is: columns ``prompt``, ``chosen``, ``rejected``, and
+            ``tools`` where there are pairs of the `tools` grammar.
         prompt: how the problem is shown.
 
     Raises:
@@ -124,6 +131,11 @@ def export_pairs(
         problem = problems[pair.chosen.problem]
         row = trl_row(pair, problem, find_task(problem.task), prompt)
         rows.setdefault(_SPLITS[problem.split], []).append(row)
+    if any("tools" in row for of_split in rows.values() for row in of_split):
+        # One set of columns; None is what TRL takes for no tools.
+        rows = {
+            split: [{"tools": None, **row} for row in of_split] for split, of_split in rows.items()
+        }
     for split, of_split in sorted(rows.items()):
         lines = [json.dumps(row, ensure_ascii=False) for row in of_split]
         write_bytes(out / f"{split}.jsonl", ("\n".join(lines) + "\n").encode())
@@ -138,9 +150,21 @@ def _parquet(rows: list[dict[str, Any]]) -> bytes:
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows), sink, compression="zstd")
+    pq.write_table(_table(rows), sink, compression="zstd")
     data: bytes = sink.getvalue().to_pybytes()
     return data
+
+
+def _table(rows: list[dict[str, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    if "tools" not in rows[0]:
+        return pa.Table.from_pylist(rows)
+    import datasets
+
+    # As structs, each call would have the arguments of all functions, most of them null.
+    json_lists = datasets.Features({name: datasets.List(datasets.Json()) for name in rows[0]})
+    return datasets.Dataset.from_list(rows, features=json_lists).data.table
 
 
 def _card(artifact: Artifact, made: Sequence[PreferencePair], splits: dict[str, int]) -> str:
@@ -158,6 +182,7 @@ def _card(artifact: Artifact, made: Sequence[PreferencePair], splits: dict[str, 
         head,
         "# Preference pairs of function-calling chains",
         _ABOUT,
+        *([_ABOUT_TOOLS] if any(pair.chosen.grammar == "tools" for pair in made) else []),
         _counts("Split", splits),
         _counts("Task", tasks),
         _counts("Why the rejected chain is rejected", verdicts),

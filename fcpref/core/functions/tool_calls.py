@@ -290,7 +290,8 @@ def _plain(value: Value) -> Any:  # noqa: ANN401 - plain data has no narrower ty
             if value.denominator == 1:
                 return value.numerator
             text = show_number(value)
-            return float(value) if Fraction(repr(float(value))) == value else text
+            inexact = "/" in text or Fraction(repr(float(value))) != value
+            return text if inexact else float(value)
         case str():
             return value
         case tuple():

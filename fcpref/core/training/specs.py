@@ -39,7 +39,7 @@ class SftSpec:
         max_tokens: longer chains are left out and counted, never cut.
         seed: of initialisation and order.
         lora: the adapters.
-        prompt: how the student's prompt is rendered.
+        prompt: how the student's prompt is rendered; the call grammar is each chain's own.
     """
 
     learning_rate: float = field(default=1e-3, validator=gt(0))
@@ -71,7 +71,7 @@ class DpoSpec:
         seed: of order.
         lora: adapters when the start is a plain model; of an adapter that goes on, only the first
             trained layer counts.
-        prompt: how the student's prompt is rendered.
+        prompt: how the student's prompt is rendered; the call grammar is each chain's own.
     """
 
     learning_rate: float = field(default=5e-5, validator=gt(0))
