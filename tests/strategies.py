@@ -14,6 +14,7 @@ from fcpref.core.chains.values import Stop
 from fcpref.core.functions import (
     Call,
     FailureCode,
+    Grammar,
     Outcome,
     Value,
     show_call,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KEYWORDS = frozenset({"and", "or", "not", "forall", "exists"})
+GRAMMARS: tuple[Grammar, ...] = get_args(Grammar)
 _LETTER = string.ascii_letters + "_"
 
 
@@ -322,6 +324,7 @@ def chains() -> SearchStrategy[Chain]:
         sample=st.integers(0, 64),
         turns=st.lists(turns(), max_size=4).map(tuple),
         stop=st.sampled_from(get_args(Stop)),
+        grammar=st.sampled_from(GRAMMARS),
     )
 
 
@@ -351,8 +354,11 @@ def limits() -> SearchStrategy[Limits]:
     )
 
 
-def prompt_specs() -> SearchStrategy[PromptSpec]:
+def prompt_specs(grammars: tuple[Grammar, ...] = GRAMMARS) -> SearchStrategy[PromptSpec]:
     """Return ways to show functions and examples."""
     return st.builds(
-        PromptSpec, detail=st.sampled_from(("help", "signatures")), shots=st.integers(0, 6)
+        PromptSpec,
+        detail=st.sampled_from(("help", "signatures")),
+        shots=st.integers(0, 6),
+        grammar=st.sampled_from(grammars),
     )
