@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fcpref.core.chains import STUDENT
 from fcpref.core.codec import unstructure
-from fcpref.core.pairs import Finding, PairSpec, PreferencePair, chain_pairs, lint, trl_row
+from fcpref.core.pairs import Finding, PairSpec, PreferencePair, chain_pairs, lint, step_pairs, trl_row
 from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, UsageError
@@ -53,16 +53,25 @@ def pairs(workspace: Workspace, scores: Sequence[Artifact], spec: PairSpec) -> A
     ids = tuple(sorted({artifact.id for artifact in scores}))
 
     def make(log: StageLog) -> Artifact:
-        made = repaired(scores, spec)
+        made = repaired(workspace, scores, spec)
         log.write("paired", pairs=len(made))
         return workspace.write("pairs", made, parents=ids, spec=unstructure(spec))
 
     return workspace.once("pairs", {"scores": ids, "spec": unstructure(spec)}, make)
 
 
-def repaired(scores: Iterable[Artifact], spec: PairSpec) -> tuple[PreferencePair, ...]:
-    """Return the pairs of scored chains."""
-    return chain_pairs((item for one in scores for item in one.values(ScoredChain)), spec)
+def repaired(
+    workspace: Workspace, scores: Sequence[Artifact], spec: PairSpec
+) -> tuple[PreferencePair, ...]:
+    """Return the pairs of scored chains.
+
+    Raises:
+        ArtifactError: step-level pairs are asked for and a problem is not here.
+    """
+    scored = (item for one in scores for item in one.values(ScoredChain))
+    if spec.kind == "chain":
+        return chain_pairs(scored, spec)
+    return step_pairs(scored, problems_of(workspace, scores), spec)
 
 
 def problems_of(workspace: Workspace, artifacts: Iterable[Artifact]) -> dict[str, Problem]:

@@ -22,7 +22,7 @@ from fcpref.core.chains import Chain, PromptSpec, render, schemas
 from fcpref.core.codec import unstructure
 from fcpref.core.problems import Problem
 from fcpref.core.tasks import find_task
-from fcpref.core.training import DpoSpec, LoraSpec, RunRecord, SftSpec, trained_replies
+from fcpref.core.training import DpoSpec, LoraSpec, RunRecord, SftSpec, judged_replies, trained_replies
 from fcpref.errors import ArtifactError, TrainingError
 from fcpref.shell.models import ModelName, ResolvedModel, load_model, load_tokenizer
 from fcpref.shell.store import file_hash
@@ -65,7 +65,10 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
     tokenizer = load_tokenizer(job.student)
-    encoded = [_encoded(tokenizer, job, chain, spec.prompt, failed=False) for chain in chains]
+    encoded = [
+        _encoded(tokenizer, job, chain, spec.prompt, trained_replies(chain, failed=False))
+        for chain in chains
+    ]
     kept = [item for item in encoded if item.length <= spec.max_tokens and any(item.mask)]
     if not kept:
         message = f"no chain fits {spec.max_tokens} tokens; raise max_tokens or give other chains"
@@ -93,7 +96,10 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     for pair in pairs:
         both = (pair.chosen, pair.rejected)
         encoded.append(
-            [_encoded(tokenizer, job, chain, spec.prompt, failed=True) for chain in both]
+            [
+                _encoded(tokenizer, job, chain, spec.prompt, judged)
+                for chain, judged in zip(both, judged_replies(pair), strict=True)
+            ]
         )
     kept = [
         both
@@ -117,8 +123,7 @@ def _encoded(
     job: TrainingJob,
     chain: Chain,
     prompt: PromptSpec,
-    *,
-    failed: bool,
+    trained: Sequence[bool],
 ) -> Encoded:
     """Encode a chain behind its prompt; the call grammar is the chain's, not the prompt's."""
     problem = job.problems.get(chain.problem)
@@ -130,7 +135,7 @@ def _encoded(
     opening = render(own, task.toolbox, problem, task.exemplars)
     tools = schemas(own, task.toolbox)
     require_tools(tokenizer, tools, job.student.name)
-    return encode_chain(tokenizer, opening, chain, trained_replies(chain, failed=failed), tools)
+    return encode_chain(tokenizer, opening, chain, trained, tools)
 
 
 def _adapted(student: ResolvedModel, lora: LoraSpec, seed: int) -> Any:  # noqa: ANN401

@@ -238,7 +238,7 @@ def _pairs(check: _Check, artifact: Artifact) -> Iterator[str]:
     except CodecError as error:
         yield f"{artifact.path}, line 1: no pair specification ({error})"
         return
-    yield from _compare(artifact, repaired(scores, spec), "its scores give another pair")
+    yield from _compare(artifact, repaired(check.workspace, scores, spec), "its scores give another pair")
 
 
 def _compare(artifact: Artifact, values: tuple[object, ...], what: str) -> Iterator[str]:

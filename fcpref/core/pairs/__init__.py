@@ -3,6 +3,7 @@
 from fcpref.core.pairs.build import PairSpec, chain_pairs
 from fcpref.core.pairs.export import trl_row
 from fcpref.core.pairs.lint import Finding, lint
+from fcpref.core.pairs.steps import step_pairs
 from fcpref.core.pairs.values import PreferencePair
 
-__all__ = ["Finding", "PairSpec", "PreferencePair", "chain_pairs", "lint", "trl_row"]
+__all__ = ["Finding", "PairSpec", "PreferencePair", "chain_pairs", "lint", "step_pairs", "trl_row"]

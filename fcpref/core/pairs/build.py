@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from attrs import field, frozen
 from attrs.validators import ge
 
 from fcpref.core.chains import chain_id
+from fcpref.core.codec import LATER
 from fcpref.core.pairs.values import PreferencePair
 from fcpref.core.seeds import derive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from fcpref.core.functions import Grammar
     from fcpref.core.scores import ScoredChain
@@ -29,11 +30,14 @@ class PairSpec:
             chain is used twice.
         limit: pairs in all at most, drawn evenly from all problems; 0 is no limit.
         seed: of the draw.
+        kind: ``chain`` is the paper's rule, a correct and an incorrect chain of one problem;
+            ``step`` pairs an incorrect chain's deciding call with the oracle's at its place.
     """
 
     per_problem: int = field(default=2, validator=ge(1))
     limit: int = field(default=0, validator=ge(0))
     seed: int = 0
+    kind: Literal["chain", "step"] = field(default="chain", metadata=LATER)
 
 
 def chain_pairs(scored: Iterable[ScoredChain], spec: PairSpec) -> tuple[PreferencePair, ...]:
@@ -50,10 +54,16 @@ def chain_pairs(scored: Iterable[ScoredChain], spec: PairSpec) -> tuple[Preferen
     pairs: list[PreferencePair] = []
     for (problem, _), distinct in sorted(by_problem.items(), key=itemgetter(0)):
         pairs.extend(_of_problem(problem, tuple(distinct.values()), spec))
+    return drawn(pairs, spec)
+
+
+def drawn(pairs: Sequence[PreferencePair], spec: PairSpec) -> tuple[PreferencePair, ...]:
+    """Return at most `spec.limit` of the pairs, drawn evenly."""
     if not spec.limit:
         return tuple(pairs)
-    derive(spec.seed, "pairs", "limit").shuffle(pairs)
-    return tuple(pairs[: spec.limit])
+    shuffled = list(pairs)
+    derive(spec.seed, "pairs", "limit").shuffle(shuffled)
+    return tuple(shuffled[: spec.limit])
 
 
 def _of_problem(

@@ -14,13 +14,14 @@ class PreferencePair:
     """Two chains of one problem, the first better than the second.
 
     Attributes:
-        kind: how the pair was made; ``chain`` is the paper's rule.
+        kind: how the pair was made; ``chain`` is the paper's rule. In a ``step`` pair both chains
+            begin alike, and only the first call that differs is judged.
         chosen: a correct chain.
         rejected: a chain that is not correct.
         rejected_verdict: why it is not.
     """
 
-    kind: Literal["chain"]
+    kind: Literal["chain", "step"]
     chosen: Chain
     rejected: Chain
     rejected_verdict: str

@@ -17,6 +17,8 @@ from fcpref.core.tasks.task import Task, exemplars_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fcpref.core.functions import Memory
+    from fcpref.core.logic import Formula
     from fcpref.core.problems import Problem, Split
 
 NAME = "fol.deduction"
@@ -26,17 +28,31 @@ _EXEMPLAR_INDICES = (0, 1, 5, 4)  # depth 1 True, 1 False, 2 Unknown, 2 False
 
 def oracle(problem: Problem) -> tuple[str, ...]:
     """Return the shortest proof and its answer; for Unknown, every derivation and `Saturated`."""
+    facts, _ = knowledge(problem)
+    return _from(problem, facts)
+
+
+def resume(memory: Memory) -> tuple[str, ...]:
+    """Return what is left to derive from what calls have established, and the answer."""
+    given, _ = knowledge(memory.problem)
+    derived = tuple(parse(fact.key) for fact in memory.facts)
+    return _from(memory.problem, (*given, *derived), saturated=memory.saturated)
+
+
+def _from(
+    problem: Problem, facts: tuple[Formula, ...], *, saturated: bool = False
+) -> tuple[str, ...]:
     if problem.claim is None:
         return ()
     claim = parse(problem.claim.formula)
-    facts, rules = knowledge(problem)
+    _, rules = knowledge(problem)
     label, known = decide(facts, rules, claim)
     if label == "Unknown":
         steps = tuple(step for step in known.values() if step is not None)
     else:
         steps = proof_of(claim if label == "True" else negate(claim), known)
     calls = [_call(step, problem) for step in steps]
-    if label == "Unknown":
+    if label == "Unknown" and not saturated:
         calls.append(Call(function="Saturated"))
     calls.append(Call(function="Answer", keywords=(("value", label),)))
     return tuple(show_call(call) for call in calls)
@@ -66,6 +82,7 @@ TASK = Task(
     summary="first-order deduction: is a claim True, False or Unknown given facts and rules",
     toolbox=Toolbox(functions=(*deduction.FUNCTIONS, flow.REASONING, flow.choice_answer(LABELS))),
     oracle=oracle,
+    resume=resume,
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,

@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from attrs import frozen
 
 from fcpref.core.chains import Chain, Exemplar, Limits, Reply, advance, begin, finish
-from fcpref.core.functions import Grammar, Toolbox, translate
+from fcpref.core.functions import Grammar, Memory, Toolbox, translate
 from fcpref.core.problems import Problem, Split
 from fcpref.core.scores import Score, Support, score_chain
 
 Oracle = Callable[[Problem], tuple[str, ...]]
 """The replies that solve a problem, `Answer` included, in the `python` grammar; empty when there is
 no such chain."""
+
+Resume = Callable[[Memory], tuple[str, ...]]
+"""The replies that lead from what calls have established to a correct answer."""
 
 
 @frozen(kw_only=True)
@@ -30,6 +33,7 @@ class Task:
         generate: makes a problem from knobs, seed, split and index; None for a task that is
             read from a file.
         read: reads one row of a problem file; None for a generated task.
+        resume: goes on symbolically from another's calls; None where there is no such oracle.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Task:
     exemplars: tuple[Exemplar, ...]
     generate: Callable[[Mapping[str, object], int, Split, int], Problem] | None = None
     read: Callable[[object, int], Problem] | None = None
+    resume: Resume | None = None
 
     def score(self, chain: Chain, problem: Problem) -> Score:
         """Score a chain of this task."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Chain
+    from fcpref.core.pairs import PreferencePair
 
 
 def trained_replies(chain: Chain, *, failed: bool) -> tuple[bool, ...]:
@@ -19,3 +20,20 @@ def trained_replies(chain: Chain, *, failed: bool) -> tuple[bool, ...]:
     Function results never carry loss: the model does not write them.
     """
     return tuple(failed or turn.outcome.code is None for turn in chain.turns)
+
+
+def judged_replies(pair: PreferencePair) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+    """Return which replies of the chosen and of the rejected chain carry loss.
+
+    All of a ``chain`` pair. Of a ``step`` pair the call that settled the rejected chain's fate, and
+    what the chosen chain did from there on, its answer too: were a wrong answer pushed down with
+    nothing but further calls raised against it, the student would unlearn to answer at all. What
+    comes before is the same in both chains.
+    """
+    chains = (pair.chosen, pair.rejected)
+    if pair.kind == "chain":
+        return trained_replies(chains[0], failed=True), trained_replies(chains[1], failed=True)
+    replies = [[turn.reply for turn in chain.turns] for chain in chains]
+    at = next((i for i, (a, b) in enumerate(zip(*replies, strict=False)) if a != b), -1)
+    chosen = tuple(at >= 0 and i >= at for i in range(len(replies[0])))
+    return chosen, tuple(i == at for i in range(len(replies[1])))
