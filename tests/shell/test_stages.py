@@ -390,15 +390,6 @@ def test_published_artifacts_are_in_the_manifest_and_found_without_local(workspa
     assert stages.publish(workspace, [scores]) == []
 
 
-def test_settings_are_typed():
-    spec = changed(SftSpec(), {"lora.rank": 4, "learning_rate": 1})
-
-    assert (spec.lora.rank, spec.learning_rate) == (4, 1.0)
-    for wrong in ({"rank": 4}, {"lora.depth": 4}, {"epochs": "2"}, {"epochs": 0}, {"seed.x": 1}):
-        with pytest.raises(UsageError, match="setting"):
-            changed(SftSpec(), wrong)
-
-
 def test_a_log_line_never_holds_a_key(tmp_path, monkeypatch):
     monkeypatch.setenv("FCPREF_API_KEY", "sk-very-secret")
     with stage_log(tmp_path, "chains", endpoint="http://x/?k=sk-very-secret") as log:
