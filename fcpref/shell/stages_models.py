@@ -220,6 +220,8 @@ def train(
 ) -> tuple[Artifact, Path]:
     """Train a student; stage ``run``, and the adapter's folder.
 
+    Pairs are checked first, as the student's tokenizer reads them.
+
     Nothing is done when a run on the same data, student and specification is there already with
     its adapter.
 
@@ -246,7 +248,7 @@ def train(
     folder = name or f"{kind}-{short(key, 12)}"
     out = workspace.local / "adapters" / folder
     with stage_log(workspace.local / "logs", "run", key=short(key), kind=kind) as log:
-        rows = _rows(workspace, kind, data, log)
+        rows = _rows(workspace, data, log, resolved, spec)
         with workspace.progress.bar(f"training {kind}") as bar:
 
             def on_step(step: int, total: int, metrics: Mapping[str, float]) -> None:
@@ -283,11 +285,15 @@ def _trained(workspace: Workspace, key: str) -> tuple[Artifact, Path] | None:
 
 
 def _rows(
-    workspace: Workspace, kind: Kind, data: Sequence[Artifact], log: StageLog
+    workspace: Workspace,
+    data: Sequence[Artifact],
+    log: StageLog,
+    student: ResolvedModel,
+    spec: SftSpec | DpoSpec,
 ) -> list[Chain] | list[PreferencePair]:
     problems = problems_of(workspace, data)
     rows: list[Chain] | list[PreferencePair]
-    if kind == "sft":
+    if isinstance(spec, SftSpec):
         scored = [item for artifact in data for item in artifact.values(ScoredChain)]
         rows = [
             item.chain
@@ -298,7 +304,9 @@ def _rows(
             raise TrainingError("the data has test problems; train on chains of the train split")
     else:
         for artifact in data:
-            for finding in lint_pairs(workspace, artifact):
+            findings = lint_pairs(workspace, artifact, student=student, spec=spec)
+            log.write("lint", pairs=artifact.id, found=Counter(one.rule for one in findings))
+            for finding in findings:
                 if finding.severity == "error":
                     raise PairError(f"{artifact.path}: {finding.rule}: {finding.message}")
         rows = [pair for artifact in data for pair in artifact.values(PreferencePair)]

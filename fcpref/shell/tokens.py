@@ -4,35 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
-
+from fcpref.core.chains import Encoded
 from fcpref.errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fcpref.core.chains import Chain, Message
-
-
-@frozen(kw_only=True)
-class Encoded:
-    """A chain as tokens.
-
-    Attributes:
-        prompt: ids of the opening, up to where the first reply starts.
-        completion: ids of everything after it.
-        mask: for each completion id, whether it carries loss: the model's own calls and their
-            end-of-turn mark, never a function's result or the template's glue.
-    """
-
-    prompt: tuple[int, ...]
-    completion: tuple[int, ...]
-    mask: tuple[bool, ...]
-
-    @property
-    def length(self) -> int:
-        """Tokens in all."""
-        return len(self.prompt) + len(self.completion)
 
 
 def encode_chain(
@@ -78,6 +56,19 @@ def encode_chain(
         mask += [carries] * (len(reply) + 1) + [False] * (len(glue) - 1)
     last = len(mask) - mask[::-1].index(True) if True in mask else 0
     return Encoded(prompt=tuple(prompt), completion=tuple(ids[:last]), mask=tuple(mask[:last]))
+
+
+def encode_text(
+    tokenizer: Any,  # noqa: ANN401
+    opening: Sequence[Message],
+    chain: Chain,
+) -> tuple[int, ...]:
+    """Encode a chain's whole chat as one text, as trainers do that know no boundaries."""
+    chat = [{"role": m.role, "content": m.content} for m in opening]
+    for turn in chain.turns:
+        chat.append({"role": "assistant", "content": turn.reply})
+        chat.append({"role": "user", "content": turn.outcome.text})
+    return tuple(_encode(tokenizer, _render(tokenizer, chat)))
 
 
 def _render(tokenizer: Any, chat: list[dict[str, str]]) -> str:  # noqa: ANN401

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from fcpref.core.canon import short
-from fcpref.core.chains import Chain, Message, PromptSpec, render
+from fcpref.core.chains import Chain, Encoded, Message, PromptSpec, render
 from fcpref.core.codec import unstructure
 from fcpref.core.problems import Problem
 from fcpref.core.tasks import find_task
@@ -26,7 +26,7 @@ from fcpref.core.training import DpoSpec, LoraSpec, RunRecord, SftSpec, trained_
 from fcpref.errors import ArtifactError, TrainingError
 from fcpref.shell.models import ModelName, ResolvedModel, load_model, load_tokenizer
 from fcpref.shell.store import file_hash
-from fcpref.shell.tokens import Encoded, encode_chain
+from fcpref.shell.tokens import encode_chain
 
 if TYPE_CHECKING:
     from fcpref.core.pairs import PreferencePair

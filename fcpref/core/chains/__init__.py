@@ -1,5 +1,6 @@
 """Chains: the agent loop as a pure state machine, its prompts, and what it leaves behind."""
 
+from fcpref.core.chains.encoded import Encoded
 from fcpref.core.chains.loop import ChainState, advance, begin, finish, messages
 from fcpref.core.chains.prompts import STUDENT, TEACHER, Exemplar, PromptSpec, render
 from fcpref.core.chains.values import Chain, Limits, Message, Reply, Stop, Turn, chain_id, replay
@@ -9,6 +10,7 @@ __all__ = [
     "TEACHER",
     "Chain",
     "ChainState",
+    "Encoded",
     "Exemplar",
     "Limits",
     "Message",
