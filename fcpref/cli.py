@@ -459,6 +459,29 @@ def verify(session: Session, folder: Path | None) -> None:
         raise ArtifactError(found.differences[0] + (f" (and {more} more)" if more else ""))
 
 
+@command("fcpref publish 90ab 2e11 --adapter artifacts/local/adapters/dpo-1")
+@click.argument("artifacts", nargs=-1, required=True)
+@click.option(
+    "--adapter",
+    "adapters",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder of an adapter; goes to adapters/NAME.",
+)
+def publish(session: Session, artifacts: tuple[str, ...], adapters: tuple[Path, ...]) -> None:
+    """Copy live ARTIFACTS and all they were made from to the committed folder; renew the manifest."""
+    from fcpref.shell.publishing import publish_named
+
+    done = publish_named(session.workspace, artifacts, adapters)
+    written = [str(path) for path in done.written]
+    lines = [
+        *written,
+        f"{done.manifest}: {len(written)} new files, {done.bytes / 1e6:.1f} MB in all",
+    ]
+    data = {"written": written, "manifest": str(done.manifest), "bytes": done.bytes}
+    session.show(data, "\n".join(lines))
+
+
 @command("fcpref export 90ab --format trl --out pairs-dataset")
 @click.argument("pairs")
 @click.option("--format", "form", default="trl", show_default=True)

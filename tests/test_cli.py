@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from fcpref.cli import INTERRUPTED, main
 
 COMMANDS = (
-    "call", "chains", "evaluate", "export", "lint", "pairs", "play", "problems", "report", "run",
-    "score", "tasks", "train", "verify",
+    "call", "chains", "evaluate", "export", "lint", "pairs", "play", "problems", "publish",
+    "report", "run", "score", "tasks", "train", "verify",
 )  # fmt: skip
 START = [sys.executable, "-c", "from fcpref.cli import main; main()"]
 
@@ -173,6 +173,8 @@ def test_play_ends_with_the_verdict(fcpref, problems):
         (["report"], ["no report"]),
         (["report", "trials"], ["NAME=VALUE"]),
         (["export", "00ff00"], ["no pairs"]),
+        (["publish"], ["ARTIFACTS", "publish --help"]),
+        (["publish", "00ff00"], ["00ff00", "no such file"]),
         (["lint", "00ff00", "--max-tokens", "9"], ["--max-tokens needs --student", "lint --help"]),
         (["lint", "00ff00", "--student", "m", "--max-tokens", "0"], ["--max-tokens"]),
         (["train", "rl", "x"], ["rl"]),

@@ -378,19 +378,6 @@ def test_a_report_is_written_again_from_its_trials(workspace, problems, chains):
     assert b"teacher -> oracle" in before["report.md"]
 
 
-def test_published_artifacts_are_in_the_manifest_and_found_without_local(workspace, scores):
-    written = stages.publish(workspace, [scores])
-    path = stages.write_manifest(workspace.root)
-
-    rows = json.loads(path.read_bytes())["artifacts"]
-    assert {str(file.relative_to(workspace.root)) for file in written} == {
-        row["path"] for row in rows
-    }
-    assert [row["stage"] for row in rows] == ["problems", "recording", "chains", "scores"]
-    assert scores.id == rows[-1]["id"]
-    assert stages.publish(workspace, [scores]) == []
-
-
 def test_a_log_line_never_holds_a_key(tmp_path, monkeypatch):
     monkeypatch.setenv("FCPREF_API_KEY", "sk-very-secret")
     with stage_log(tmp_path, "chains", endpoint="http://x/?k=sk-very-secret") as log:
