@@ -132,12 +132,12 @@ def common(function: Callable[..., None]) -> Callable[..., None]:
     return with_session
 
 
-def command(example: str, name: str | None = None) -> Callable[[Callable[..., None]], Any]:
-    """Register a command whose help ends with an example."""
-    epilog = f"\b\nExample:\n  {example}"
+def command(*examples: str) -> Callable[[Callable[..., None]], Any]:
+    """Register a command whose help ends with examples."""
+    epilog = "\n  ".join(("\b\nExample:", *examples))
 
     def register(function: Callable[..., None]) -> Any:  # noqa: ANN401 - click's decorators
-        return main.command(name, epilog=epilog)(common(function))
+        return main.command(epilog=epilog)(common(function))
 
     return register
 
@@ -223,7 +223,20 @@ def problems(
     session.give(make_problems(session.workspace, task, split, count, seed, settings(knob), file))
 
 
-@command("fcpref chains 3f2a --engine openai --endpoint http://127.0.0.1:8000/v1 --model M")
+_grammar_option = click.option(
+    "--grammar",
+    type=click.Choice(["python", "tools"]),
+    default="python",
+    show_default=True,
+    help="How calls are written: python is Add(a=2, b=3), tools is the model's own JSON, such as "
+    '{"name": "Add", "arguments": {"a": 2, "b": 3}}, for templates and servers that know tools.',
+)
+
+
+@command(
+    "fcpref chains 3f2a --engine openai --endpoint http://127.0.0.1:8000/v1 --model M",
+    "fcpref chains 3f2a --engine transformers --model hub:M --prompt help --grammar tools",
+)
 @click.argument("problems")
 @click.option(
     "--engine",
@@ -245,6 +258,7 @@ def problems(
     show_default=True,
     help="How functions are shown.",
 )
+@_grammar_option
 @click.option("--calls", type=click.IntRange(1), default=18, show_default=True, help="A chain.")
 @click.option("--tokens", type=click.IntRange(1), default=800, show_default=True, help="A chain.")
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True)
@@ -275,7 +289,7 @@ def chains(session: Session, problems: str, engine: str, **options: Any) -> None
 def _prompt(options: dict[str, Any]) -> PromptSpec:
     from fcpref.core.chains import PromptSpec
 
-    return PromptSpec(detail=options["prompt"], shots=options["shots"])
+    return PromptSpec(detail=options["prompt"], shots=options["shots"], grammar=options["grammar"])
 
 
 @command("fcpref score 81c0")
@@ -385,6 +399,7 @@ def train(
 @click.option(
     "--prompt", type=click.Choice(["help", "signatures"]), default="signatures", show_default=True
 )
+@_grammar_option
 @click.option("--tokens", type=click.IntRange(1), default=400, show_default=True, help="A chain.")
 def evaluate(
     session: Session,
@@ -469,7 +484,7 @@ def verify(session: Session, folder: Path | None) -> None:
     help="Folder of an adapter; goes to adapters/NAME.",
 )
 def publish(session: Session, artifacts: tuple[str, ...], adapters: tuple[Path, ...]) -> None:
-    """Copy live ARTIFACTS and all they were made from to the committed folder; renew the manifest."""
+    """Copy live ARTIFACTS and all they come from to the committed folder; renew the manifest."""
     from fcpref.shell.publishing import publish_named
 
     done = publish_named(session.workspace, artifacts, adapters)

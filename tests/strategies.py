@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import string
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar, get_args
@@ -10,7 +11,16 @@ from hypothesis import strategies as st
 
 from fcpref.core.chains import Chain, Limits, PromptSpec, Turn
 from fcpref.core.chains.values import Stop
-from fcpref.core.functions import Call, FailureCode, Outcome, Value, show_call
+from fcpref.core.functions import (
+    Call,
+    FailureCode,
+    Grammar,
+    Outcome,
+    Value,
+    show_call,
+    show_tool_call,
+    translate,
+)
 from fcpref.core.logic import And, Atom, Exists, ForAll, Formula, Iff, Implies, Not, Or
 from fcpref.core.logic.chaining import Rule
 from fcpref.core.problems import Problem, Statement
@@ -24,6 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KEYWORDS = frozenset({"and", "or", "not", "forall", "exists"})
+GRAMMARS: tuple[Grammar, ...] = get_args(Grammar)
 _LETTER = string.ascii_letters + "_"
 
 
@@ -249,16 +260,41 @@ def deduction_replies() -> SearchStrategy[str]:
 
 def replies() -> SearchStrategy[str]:
     """Return anything that a model may reply."""
+    shown = calls().map(show_call)
+    return st.one_of(deduction_replies(), shown, hostile_texts(), texts(), _damaged(shown))
+
+
+def tool_replies() -> SearchStrategy[str]:
+    """Return anything that a model may reply where it is to write JSON tool calls."""
+    shown = calls().map(show_tool_call)
+    json_like = plain_data().map(lambda data: json.dumps(data, ensure_ascii=False))
+    named = json_like.map('{{"name": "F", "arguments": {}}}'.format)
+    wrapped = st.builds(str.format, st.sampled_from(TOOL_FORMS), shown)
     return st.one_of(
-        deduction_replies(), calls().map(show_call), hostile_texts(), texts(), _damaged()
+        *(wrapped, _damaged(wrapped), json_like, named, _damaged(named)),
+        *(deduction_replies().map(lambda reply: translate(reply, "tools")), replies()),
     )
 
 
-def _damaged() -> SearchStrategy[str]:
+TOOL_FORMS = (
+    "{}",
+    "<tool_call>\n{}\n</tool_call>",
+    "<tool_call>{}</tool_call>",
+    "```json\n{}\n```",
+    "```\n<tool_call>{}</tool_call>\n```",
+    "[{}]",
+    "[TOOL_CALLS] [{}]",
+    "<|python_tag|>{}",
+    '{{"type": "function", "function": {}}}',
+    " {};\n",
+)
+
+
+def _damaged(shown: SearchStrategy[str]) -> SearchStrategy[str]:
     """Return printed calls with one slice cut out, or another text put in."""
     return st.builds(
         lambda text, start, size, patch: text[:start] + patch + text[start + size :],
-        calls().map(show_call),
+        shown,
         st.integers(0, 40),
         st.integers(0, 3),
         hostile_texts(),
@@ -288,6 +324,7 @@ def chains() -> SearchStrategy[Chain]:
         sample=st.integers(0, 64),
         turns=st.lists(turns(), max_size=4).map(tuple),
         stop=st.sampled_from(get_args(Stop)),
+        grammar=st.sampled_from(GRAMMARS),
     )
 
 
@@ -317,8 +354,11 @@ def limits() -> SearchStrategy[Limits]:
     )
 
 
-def prompt_specs() -> SearchStrategy[PromptSpec]:
+def prompt_specs(grammars: tuple[Grammar, ...] = GRAMMARS) -> SearchStrategy[PromptSpec]:
     """Return ways to show functions and examples."""
     return st.builds(
-        PromptSpec, detail=st.sampled_from(("help", "signatures")), shots=st.integers(0, 6)
+        PromptSpec,
+        detail=st.sampled_from(("help", "signatures")),
+        shots=st.integers(0, 6),
+        grammar=st.sampled_from(grammars),
     )

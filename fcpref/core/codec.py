@@ -20,7 +20,7 @@ from cattrs import (
     IterableValidationNote,
     transform_error,
 )
-from cattrs.gen import make_dict_structure_fn
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from cattrs.preconf.msgspec import MsgspecJsonConverter, make_converter
 from cattrs.v import format_exception
 
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+
+LATER: Mapping[str, bool] = {"later": True}
+"""Metadata of a field that came after values had been written: it is left out of plain data while
+it has its default, so that what was written before keeps its bytes and its id."""
 
 _RATIONAL = re.compile(r"-?\d{1,600}(/\d{1,600})?", re.ASCII)
 
@@ -181,6 +185,16 @@ def _attrs_factory(cls: type[Any]) -> Callable[[object, Any], Any]:
     return hook
 
 
+def _has_later(cls: Any) -> bool:  # noqa: ANN401
+    return attrs.has(cls) and any("later" in one.metadata for one in attrs.fields(cls))
+
+
+def _later_factory(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
+    later = (one.name for one in attrs.fields(cls) if "later" in one.metadata)
+    overrides: dict[str, Any] = {name: override(omit_if_default=True) for name in later}
+    return make_dict_unstructure_fn(cls, CONVERTER, **overrides)
+
+
 def _configure() -> MsgspecJsonConverter:
     converter = make_converter(forbid_extra_keys=True)
     for kind in (str, int, bool):
@@ -197,6 +211,7 @@ def _configure() -> MsgspecJsonConverter:
     converter.register_structure_hook_factory(_is_literal, _literal_factory)
     converter.register_structure_hook_factory(_is_tuple, _tuple_factory)
     converter.register_structure_hook_factory(attrs.has, _attrs_factory)
+    converter.register_unstructure_hook_factory(_has_later, _later_factory)
     return converter
 
 

@@ -1,7 +1,8 @@
 """Recordings: every reply of a run, written as it comes, resumable, replayed strictly.
 
 A reply's key is the hash of all that it depends on: the engine's identity (engine, model, revision,
-chat template, sampling), the messages and the sample index. While a run goes on, replies are
+chat template, sampling), the messages, the function schemas where there are any, and the sample
+index. While a run goes on, replies are
 appended to a ``.part`` file; `seal` turns it into an artifact.
 """
 
@@ -60,6 +61,7 @@ def reply_key(identity: Mapping[str, str], request: Request) -> str:
                 "identity": dict(identity),
                 "messages": [[m.role, m.content] for m in request.messages],
                 "sample": request.job.rpartition("/")[2],
+                **({"tools": list(request.tools)} if request.tools else {}),
             }
         ),
         _KEY_DIGITS,
@@ -272,8 +274,9 @@ def seal(
 
 
 def opening_hash(request: Request) -> str:
-    """Return a short hash of a request's messages."""
-    return short(content_id([[m.role, m.content] for m in request.messages]), _PART_DIGITS)
+    """Return a short hash of a request's messages and function schemas."""
+    said: list[object] = [[m.role, m.content] for m in request.messages]
+    return short(content_id([*said, *request.tools]), _PART_DIGITS)
 
 
 def _fast_forward(

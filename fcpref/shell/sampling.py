@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fcpref.core.chains import (
     Chain,
@@ -18,6 +18,7 @@ from fcpref.core.chains import (
     finish,
     messages,
     render,
+    schemas,
 )
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
@@ -60,7 +61,7 @@ def sample_chains(
         state = advance(states[request.job], reply)
         states[request.job] = state
         if state.stop is None:
-            return Request(job=request.job, step=request.step + 1, messages=messages(state))
+            return evolve(request, step=request.step + 1, messages=messages(state))
         chain = finish(state, source, int(request.job.rpartition("/")[2]))
         chains[request.job] = chain
         on_chain(chain)
@@ -71,7 +72,8 @@ def sample_chains(
         if job in states:
             continue
         states[job] = state
-        requests.append(Request(job=job, step=0, messages=messages(state)))
+        tools = schemas(plan.prompt, state.toolbox)
+        requests.append(Request(job=job, step=0, messages=messages(state), tools=tools))
     engine.run(requests, on_reply)
     return tuple(
         chains.get(job) or finish(state, source, int(job.rpartition("/")[2]))
@@ -85,7 +87,8 @@ def _begin(problems: Sequence[Problem], plan: SamplePlan) -> Iterator[tuple[str,
         opening = render(plan.prompt, task.toolbox, problem, task.exemplars)
         name = problem_id(problem)
         for sample in range(plan.samples):
-            yield f"{name}/{sample}", begin(task.toolbox, problem, opening, plan.limits)
+            state = begin(task.toolbox, problem, opening, plan.limits, plan.prompt.grammar)
+            yield f"{name}/{sample}", state
 
 
 def _source(engine: Engine) -> str:

@@ -54,7 +54,7 @@ def solve(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
 
 
 def _by_oracle(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
-    return oracle_chains(workspace, problems, solver.plan.limits)
+    return oracle_chains(workspace, problems, solver.plan.limits, solver.plan.prompt.grammar)
 
 
 def _by_replay(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from fcpref.core.functions import Grammar
     from fcpref.core.tasks import Task
     from fcpref.shell.engines.base import Engine
     from fcpref.shell.logs import StageLog
@@ -160,10 +161,14 @@ def problems_by_id(problems: Artifact) -> dict[str, Problem]:
 
 
 def oracle_chains(
-    workspace: Workspace, problems: Artifact, limits: Limits | None = None
+    workspace: Workspace,
+    problems: Artifact,
+    limits: Limits | None = None,
+    grammar: Grammar = "python",
 ) -> Artifact:
     """Solve problems symbolically; stage ``chains``, one a problem."""
-    plan = SamplePlan(samples=1, prompt=PromptSpec(detail="signatures"), limits=limits or Limits())
+    prompt = PromptSpec(detail="signatures", grammar=grammar)
+    plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits())
     parts = {"problems": problems.id, "engine": "oracle", "plan": unstructure(plan)}
 
     def make(_: StageLog) -> Artifact:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from fcpref.core.chains import STUDENT, render
+from fcpref.core.chains import STUDENT
 from fcpref.core.codec import unstructure, value_id
 from fcpref.core.pairs import (
     EncodedPair,
@@ -25,13 +25,13 @@ from fcpref.errors import ArtifactError, UsageError
 from fcpref.shell.models import load_tokenizer
 from fcpref.shell.stages_data import GSM8K_SOURCE, parent, problems_by_id
 from fcpref.shell.store import Artifact, write_bytes
-from fcpref.shell.tokens import encode_chain, encode_text
+from fcpref.shell.tokens import encode_chain, encode_text, opening_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from transformers import PreTrainedTokenizerBase
+    import pyarrow as pa
 
     from fcpref.core.chains import PromptSpec
     from fcpref.core.problems import Problem
@@ -43,6 +43,10 @@ _ABOUT = (
     "Each row is two chains of one problem in TRL's conversational preference format. The chosen "
     "one is right and its executed calls support the answer; the rejected one is not. Messages of "
     "role `user` after the first are results of functions: mask them out of the loss."
+)
+_ABOUT_TOOLS = (
+    "Where the column `tools` is set, calls are `tool_calls` and results have the role `tool`; the "
+    "columns are `List(Json())` of `datasets`."
 )
 _LICENCES = (
     "## Licences\n\nGenerated problems and their chains: MIT. Chains that a model wrote are also "
@@ -108,7 +112,7 @@ def lint_pairs(
         spec: how they would train it.
 
     Raises:
-        ModelError: the student's tokenizer cannot be read.
+        ModelError: the student's tokenizer cannot be read, or its template lacks the grammar.
         TrainingError: the student's chat template cannot be trained on.
     """
     problems = problems_of(workspace, [artifact])
@@ -122,32 +126,34 @@ def lint_pairs(
     if student is None or not sound:
         return findings
     spec = spec or DpoSpec()
-    encoded = _encoded(sound, problems, load_tokenizer(student), spec.prompt)
+    encoded = _encoded(sound, problems, student, spec.prompt)
     return (*findings, *lint_tokens(encoded, spec.max_tokens))
 
 
 def _encoded(
     pairs: Mapping[str, PreferencePair],
     problems: Mapping[str, Problem],
-    tokenizer: PreTrainedTokenizerBase,
+    student: ResolvedModel,
     prompt: PromptSpec,
 ) -> list[EncodedPair]:
+    tokenizer = load_tokenizer(student)
     found = []
     for identifier, pair in pairs.items():
         problem = problems[pair.chosen.problem]
-        task = find_task(problem.task)
-        opening = render(prompt, task.toolbox, problem, task.exemplars)
+        opening, tools = opening_of(tokenizer, student.name, problem, pair.chosen.grammar, prompt)
+        chains = (pair.chosen, pair.rejected)
         chosen, rejected = (
-            encode_chain(tokenizer, opening, chain, trained_replies(chain, failed=True))
-            for chain in (pair.chosen, pair.rejected)
+            encode_chain(tokenizer, opening, one, trained_replies(one, failed=True), tools)
+            for one in chains
         )
+        texts = [encode_text(tokenizer, opening, one, tools) for one in chains]
         found.append(
             EncodedPair(
                 pair=identifier,
                 chosen=chosen,
                 rejected=rejected,
-                chosen_text=encode_text(tokenizer, opening, pair.chosen),
-                rejected_text=encode_text(tokenizer, opening, pair.rejected),
+                chosen_text=texts[0],
+                rejected_text=texts[1],
             )
         )
     return found
@@ -167,7 +173,8 @@ def export_pairs(
         workspace: holds what the pairs were made from.
         artifact: the pairs.
         out: the folder to write to.
-        format: ``trl`` is the one there is: columns ``prompt``, ``chosen``, ``rejected``.
+        format: ``trl`` is the one there is: columns ``prompt``, ``chosen``, ``rejected``, and
+            ``tools`` where there are pairs of the `tools` grammar.
         prompt: how the problem is shown.
 
     Raises:
@@ -185,6 +192,11 @@ def export_pairs(
         problem = problems[pair.chosen.problem]
         row = trl_row(pair, problem, find_task(problem.task), prompt)
         rows.setdefault(_SPLITS[problem.split], []).append(row)
+    if any("tools" in row for of_split in rows.values() for row in of_split):
+        # One set of columns; None is what TRL takes for no tools.
+        rows = {
+            split: [{"tools": None, **row} for row in of_split] for split, of_split in rows.items()
+        }
     for split, of_split in sorted(rows.items()):
         lines = [json.dumps(row, ensure_ascii=False) for row in of_split]
         write_bytes(out / f"{split}.jsonl", ("\n".join(lines) + "\n").encode())
@@ -199,9 +211,21 @@ def _parquet(rows: list[dict[str, Any]]) -> bytes:
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows), sink, compression="zstd")
+    pq.write_table(_table(rows), sink, compression="zstd")
     data: bytes = sink.getvalue().to_pybytes()
     return data
+
+
+def _table(rows: list[dict[str, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    if "tools" not in rows[0]:
+        return pa.Table.from_pylist(rows)
+    import datasets
+
+    # As structs, each call would have the arguments of all functions, most of them null.
+    json_lists = datasets.Features({name: datasets.List(datasets.Json()) for name in rows[0]})
+    return datasets.Dataset.from_list(rows, features=json_lists).data.table
 
 
 def _card(artifact: Artifact, made: Sequence[PreferencePair], splits: dict[str, int]) -> str:
@@ -219,6 +243,7 @@ def _card(artifact: Artifact, made: Sequence[PreferencePair], splits: dict[str, 
         head,
         "# Preference pairs of function-calling chains",
         _ABOUT,
+        *([_ABOUT_TOOLS] if any(pair.chosen.grammar == "tools" for pair in made) else []),
         _counts("Split", splits),
         _counts("Task", tasks),
         _counts("Why the rejected chain is rejected", verdicts),

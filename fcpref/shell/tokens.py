@@ -4,13 +4,49 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fcpref.core.chains import Encoded
+from attrs import evolve
+
+from fcpref.core.chains import Encoded, Message, render, schemas, told
+from fcpref.core.functions.tool_calls import CLOSING, MARKS, OPENING
+from fcpref.core.tasks import find_task
 from fcpref.errors import TrainingError
+from fcpref.shell.templates import render_chat, require_tools
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from fcpref.core.chains import Chain, Message
+    from fcpref.core.chains import Chain, PromptSpec
+    from fcpref.core.functions import Grammar
+    from fcpref.core.problems import Problem
+
+_REWRITES = "the chat template is not prefix-preserving; use a model whose template is"
+_NO_MARK = "the chat template ends no turn with a special token; use a model whose does"
+
+
+def opening_of(
+    tokenizer: Any,  # noqa: ANN401 - transformers ships no useful types
+    name: str,
+    problem: Problem,
+    grammar: Grammar,
+    prompt: PromptSpec,
+) -> tuple[tuple[Message, ...], tuple[dict[str, Any], ...]]:
+    """Return the messages before a chain's first reply, and its functions' JSON schemas.
+
+    Args:
+        tokenizer: with a chat template.
+        name: the model's, for messages.
+        problem: what the chain is about.
+        grammar: the chain's call grammar, which goes before the prompt's.
+        prompt: how the problem is shown.
+
+    Raises:
+        ModelError: the `tools` grammar, and a chat template that knows no tools.
+    """
+    task = find_task(problem.task)
+    own = evolve(prompt, grammar=grammar)
+    tools = schemas(own, task.toolbox)
+    require_tools(tokenizer, tools, name)
+    return render(own, task.toolbox, problem, task.exemplars), tools
 
 
 def encode_chain(
@@ -18,40 +54,42 @@ def encode_chain(
     opening: Sequence[Message],
     chain: Chain,
     trained: Sequence[bool],
+    tools: Sequence[Mapping[str, Any]] = (),
 ) -> Encoded:
     """Encode a chain piece by piece, so that no token spans a boundary between the two speakers.
+
+    In the `tools` grammar a call is what the template prints of it, which is also what the model
+    reads of its earlier calls; a reply that is no call is its text.
 
     Args:
         tokenizer: with a chat template.
         opening: the messages before the first reply.
         chain: the chain.
         trained: for each reply, whether it carries loss.
+        tools: JSON schemas of the functions in the `tools` grammar.
 
     Raises:
         TrainingError: the template rewrites earlier turns, so what is trained would differ from
             what is generated, or does not end a turn with a token of its own.
     """
-    chat = [{"role": m.role, "content": m.content} for m in opening]
-    text = _render(tokenizer, chat)
+    chat = list(opening)
+    text = render_chat(tokenizer, chat, tools)
     prompt = _encode(tokenizer, text)
     marks = set(tokenizer.added_tokens_decoder)
     ids: list[int] = []
     mask: list[bool] = []
     for turn, carries in zip(chain.turns, trained, strict=True):
-        said = text + turn.reply
-        chat += [
-            {"role": "assistant", "content": turn.reply},
-            {"role": "user", "content": turn.outcome.text},
-        ]
-        text = _render(tokenizer, chat)
-        if not text.startswith(said):
-            message = "the chat template is not prefix-preserving; use a model whose template is"
-            raise TrainingError(message)
-        reply, glue = _encode(tokenizer, turn.reply), _encode(tokenizer, text[len(said) :])
+        chat.append(Message(role="assistant", content=turn.reply))
+        said = _printed(tokenizer, chat, text, tools) if tools else turn.reply
+        before = text + said
+        chat.append(told(turn.reply, turn.outcome.text, chain.grammar))
+        text = render_chat(tokenizer, chat, tools)
+        if not text.startswith(before):
+            raise TrainingError(_REWRITES)
+        reply, glue = _encode(tokenizer, said), _encode(tokenizer, text[len(before) :])
         # The glue opens with the end-of-turn mark, which the model writes itself.
         if not glue or glue[0] not in marks:
-            message = "the chat template ends no turn with a special token; use a model whose does"
-            raise TrainingError(message)
+            raise TrainingError(_NO_MARK)
         ids += reply + glue
         mask += [carries] * (len(reply) + 1) + [False] * (len(glue) - 1)
     last = len(mask) - mask[::-1].index(True) if True in mask else 0
@@ -62,18 +100,36 @@ def encode_text(
     tokenizer: Any,  # noqa: ANN401
     opening: Sequence[Message],
     chain: Chain,
+    tools: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[int, ...]:
     """Encode a chain's whole chat as one text, as trainers do that know no boundaries."""
-    chat = [{"role": m.role, "content": m.content} for m in opening]
+    chat = list(opening)
     for turn in chain.turns:
-        chat.append({"role": "assistant", "content": turn.reply})
-        chat.append({"role": "user", "content": turn.outcome.text})
-    return tuple(_encode(tokenizer, _render(tokenizer, chat)))
+        chat.append(Message(role="assistant", content=turn.reply))
+        chat.append(told(turn.reply, turn.outcome.text, chain.grammar))
+    return tuple(_encode(tokenizer, render_chat(tokenizer, chat, tools)))
 
 
-def _render(tokenizer: Any, chat: list[dict[str, str]]) -> str:  # noqa: ANN401
-    text: str = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-    return text
+def _printed(
+    tokenizer: Any,  # noqa: ANN401
+    chat: Sequence[Message],
+    before: str,
+    tools: Sequence[Mapping[str, Any]],
+) -> str:
+    """Return what the template prints of the last message, up to its end-of-turn mark."""
+    text = render_chat(tokenizer, chat, tools, prompt=False)
+    if not text.startswith(before):
+        raise TrainingError(_REWRITES)
+    around = {OPENING, CLOSING, *MARKS}
+    ends = [
+        text.rfind(token.content, len(before))
+        for token in tokenizer.added_tokens_decoder.values()
+        if token.special and token.content not in around
+    ]
+    end = max(ends, default=-1)
+    if end < 0:
+        raise TrainingError(_NO_MARK)
+    return text[len(before) : end]
 
 
 def _encode(tokenizer: Any, text: str) -> list[int]:  # noqa: ANN401

@@ -18,10 +18,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from fcpref.core.canon import short
-from fcpref.core.chains import Chain, Encoded, Message, PromptSpec, render
 from fcpref.core.codec import unstructure
 from fcpref.core.problems import Problem
-from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, LoraSpec, RunRecord, SftSpec, trained_replies
 from fcpref.errors import ArtifactError, TrainingError
 from fcpref.shell.models import (
@@ -32,9 +30,10 @@ from fcpref.shell.models import (
     public_base,
 )
 from fcpref.shell.store import file_hash
-from fcpref.shell.tokens import encode_chain
+from fcpref.shell.tokens import encode_chain, opening_of
 
 if TYPE_CHECKING:
+    from fcpref.core.chains import Chain, Encoded, PromptSpec
     from fcpref.core.pairs import PreferencePair
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
@@ -66,18 +65,11 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
 
     Raises:
         TrainingError: no chain fits the token limit, or the loss is not finite.
+        ModelError: chains of the `tools` grammar, and a chat template that knows no tools.
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
     tokenizer = load_tokenizer(job.student)
-    encoded = [
-        encode_chain(
-            tokenizer,
-            _opening(job, chain, spec.prompt),
-            chain,
-            trained_replies(chain, failed=False),
-        )
-        for chain in chains
-    ]
+    encoded = [_encoded(tokenizer, job, chain, spec.prompt, failed=False) for chain in chains]
     kept = [item for item in encoded if item.length <= spec.max_tokens and any(item.mask)]
     if not kept:
         message = f"no chain fits {spec.max_tokens} tokens; raise max_tokens or give other chains"
@@ -97,17 +89,15 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
 
     Raises:
         TrainingError: no pair fits the token limit, or the loss is not finite.
+        ModelError: pairs of the `tools` grammar, and a chat template that knows no tools.
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
     tokenizer = load_tokenizer(job.student)
     encoded = []
     for pair in pairs:
-        opening = _opening(job, pair.chosen, spec.prompt)
+        both = (pair.chosen, pair.rejected)
         encoded.append(
-            [
-                encode_chain(tokenizer, opening, chain, trained_replies(chain, failed=True))
-                for chain in (pair.chosen, pair.rejected)
-            ]
+            [_encoded(tokenizer, job, chain, spec.prompt, failed=True) for chain in both]
         )
     kept = [
         both
@@ -126,13 +116,21 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     return _finish(model, job, spec, kept, len(encoded), result)
 
 
-def _opening(job: TrainingJob, chain: Chain, prompt: PromptSpec) -> tuple[Message, ...]:
+def _encoded(
+    tokenizer: Any,  # noqa: ANN401
+    job: TrainingJob,
+    chain: Chain,
+    prompt: PromptSpec,
+    *,
+    failed: bool,
+) -> Encoded:
+    """Encode a chain behind its prompt; the call grammar is the chain's, not the prompt's."""
     problem = job.problems.get(chain.problem)
     if problem is None:
         message = f"problem {short(chain.problem)} is not among those given; give its artifact too"
         raise TrainingError(message)
-    task = find_task(problem.task)
-    return render(prompt, task.toolbox, problem, task.exemplars)
+    opening, tools = opening_of(tokenizer, job.student.name, problem, chain.grammar, prompt)
+    return encode_chain(tokenizer, opening, chain, trained_replies(chain, failed=failed), tools)
 
 
 def _adapted(student: ResolvedModel, lora: LoraSpec, seed: int) -> Any:  # noqa: ANN401

@@ -183,7 +183,7 @@ def _chains(check: _Check, artifact: Artifact) -> Iterator[str]:
 
 def _executed(chain: Chain, problem: Problem, limits: Limits) -> str:
     """Execute a chain again; say what differs first, or nothing."""
-    state = begin(find_task(problem.task).toolbox, problem, (), limits)
+    state = begin(find_task(problem.task).toolbox, problem, (), limits, chain.grammar)
     for step, turn in enumerate(chain.turns):
         if state.stop is not None:
             return f"step {step}: comes after the chain has ended ({state.stop})"

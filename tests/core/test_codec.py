@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcpref.core.canon import canonical_bytes
-from fcpref.core.chains import Chain, Limits, PromptSpec
+from fcpref.core.chains import TEACHER, Chain, Limits, PromptSpec
 from fcpref.core.codec import structure, unstructure, value_id
 from fcpref.core.functions import FailureCode
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.problems.deduction import DeductionSpec
 from fcpref.core.scores import Score, ScoredChain, Verdict
+from fcpref.core.training import DpoSpec, SftSpec
 from fcpref.errors import CanonError, CodecError
 from tests import strategies
 
@@ -85,6 +86,32 @@ def test_a_value_survives_its_bytes(values):
         assert value_id(value) == value_id(through_bytes(value))
 
     check()
+
+
+def test_a_field_that_came_later_is_left_out_while_it_has_its_default():
+    plain = {"detail": "help", "shots": 4}
+    tools = evolve(TEACHER, grammar="tools")
+    assert (unstructure(TEACHER), unstructure(tools)) == (plain, {**plain, "grammar": "tools"})
+    assert (
+        structure(plain, PromptSpec)
+        == TEACHER
+        == structure({**plain, "grammar": "python"}, PromptSpec)
+    )
+    assert unstructure(SftSpec())["prompt"] == {"detail": "signatures", "shots": 0}
+    assert unstructure(structure(CHAIN, Chain)) == CHAIN
+    assert value_id(TEACHER) != value_id(tools)
+
+
+def test_an_unknown_grammar_is_refused():
+    with pytest.raises(CodecError, match="python, tools"):
+        structure({**CHAIN, "grammar": "xml"}, Chain)
+
+
+def test_ids_are_those_of_before_there_were_two_grammars():
+    assert (value_id(SftSpec()), value_id(DpoSpec())) == (
+        "sha256:dd1127c9f0e3974e684bf104bfbe79cf23f42a314190f45aec81a7a8a502784d",
+        "sha256:40c0b131a21b909fb95ca5ed5fed5903dcb19cbe0de403d800bffdd392a3ce47",
+    )
 
 
 def test_a_verdict_and_a_code_come_back_as_members_and_not_as_text():

@@ -48,6 +48,13 @@ def test_the_schema_is_what_chat_templates_take():
     }
 
 
+def test_a_brief_schema_leaves_out_what_parameters_mean():
+    full, brief = (json_schema(SIGNATURE, described=described) for described in (True, False))
+    for one in full["function"]["parameters"]["properties"].values():
+        del one["description"]
+    assert brief == full
+
+
 @pytest.mark.parametrize(
     ("default", "shown"),
     [(Fraction(1, 3), "'1/3'"), (Fraction(2), "2"), ("it's", '"it\'s"'), ((Fraction(1),), "[1]")],

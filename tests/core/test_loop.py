@@ -127,6 +127,41 @@ def test_a_reply_and_its_result_are_the_next_two_messages():
     )
 
 
+TOOL_THOUGHT = '{"name": "Reasoning", "arguments": {"thought": "a"}}'
+
+
+@pytest.mark.parametrize(
+    ("line", "role", "code"),
+    [
+        (TOOL_THOUGHT, "tool", None),
+        ('{"name": "Fly", "arguments": {}}', "tool", "unknown_function"),
+        ('{"name": "Check", "arguments": {}}', "tool", "missing_argument"),
+        ("Reasoning(thought='a')", "user", "not_a_call"),
+        (f"{TOOL_THOUGHT}{TOOL_THOUGHT}", "user", "several_calls"),
+        ("{", "user", "unparseable"),
+    ],
+)
+def test_a_tools_chain_is_read_by_its_grammar_and_told_by_the_function_or_the_user(
+    line, role, code
+):
+    state = begin(TASK.toolbox, PROBLEM, (), Limits(), "tools")
+    state = advance(state, Reply(text=line))
+    said, told = messages(state)
+    assert said == Message(role="assistant", content=line)
+    assert (told.role, told.content) == (role, state.turns[0].outcome.text)
+    assert state.turns[0].outcome.code == code
+    assert finish(state, "test", 0).grammar == "tools"
+
+
+@given(TALK)
+def test_a_python_chain_never_has_a_tool_message(talk):
+    state = begin(TASK.toolbox, PROBLEM, (), Limits())
+    for reply in (*talk, Reply(text=TOOL_THOUGHT)):
+        state = advance(state, reply)
+    assert {message.role for message in messages(state)} <= {"assistant", "user"}
+    assert finish(state, "test", 0).grammar == "python"
+
+
 def test_a_failed_reply_is_kept_and_told():
     chat = messages(run(["Fly()"])[-1])
     assert [

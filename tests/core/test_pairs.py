@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from fcpref.core.chains import STUDENT, Chain, Limits, Reply, Turn, advance, begin, finish, render
 from fcpref.core.codec import structure, unstructure, value_id
-from fcpref.core.functions import Outcome
+from fcpref.core.functions import Grammar, Outcome, translate
 from fcpref.core.pairs import PairSpec, PreferencePair, chain_pairs, lint, trl_row
 from fcpref.core.problems import problem_id
 from fcpref.core.scores import Score, ScoredChain, Verdict
@@ -175,15 +176,15 @@ def test_one_kind_of_failure_only_is_a_warning() -> None:
     assert lint(pairs[:19]) == ()
 
 
-def real_pair():
+def real_pair(grammar: Grammar = "python"):
     assert TASK.generate is not None
     problem = TASK.generate({}, 2, "train", 0)
     opening = render(STUDENT, TASK.toolbox, problem)
     chains = []
     for replies in (TASK.oracle(problem), ("Answer(value=99999)",)):
-        state = begin(TASK.toolbox, problem, opening, Limits())
+        state = begin(TASK.toolbox, problem, opening, Limits(), grammar)
         for text in replies:
-            state = advance(state, Reply(text=text))
+            state = advance(state, Reply(text=translate(text, grammar)))
         chains.append(finish(state, "test", 0))
     scored = [ScoredChain(chain=c, score=TASK.score(c, problem)) for c in chains]
     (pair,) = chain_pairs(scored, PairSpec())
@@ -202,6 +203,43 @@ def test_an_exported_row_has_prompt_chosen_and_rejected() -> None:
     assert [m["role"] for m in row["chosen"]] == ["assistant", "user"] * (
         len(pair.chosen.turns) - 1
     ) + ["assistant"]
+
+
+def test_chains_of_two_grammars_are_no_pair() -> None:
+    right, wrong = (
+        judged("p", replies, 0) for replies in (["Add(a=1)"], ["Answer(value=1)", "Fly()"])
+    )
+    right = evolve(right, score=Score(verdict=Verdict.CORRECT, evidence=(), codes=()))
+    wrong = evolve(wrong, score=Score(verdict=Verdict.LIMIT, evidence=(), codes=()))
+    other = evolve(wrong, chain=evolve(wrong.chain, grammar="tools"))
+    assert len(chain_pairs([right, wrong], PairSpec())) == 1
+    assert chain_pairs([right, other], PairSpec()) == ()
+    (finding,) = lint([evolve(GOOD, rejected=evolve(GOOD.rejected, grammar="tools"))])
+    assert (finding.severity, finding.rule) == ("error", "grammar")
+
+
+def test_an_exported_row_of_tool_calls_has_them_structured() -> None:
+    pair, problem = real_pair("tools")
+    row = trl_row(pair, problem, TASK, STUDENT)
+    assert set(row) == {"prompt", "chosen", "rejected", "tools"}
+    assert row["prompt"] == [{"role": "user", "content": problem.text}]
+    assert [tool["function"]["name"] for tool in row["tools"]] == [
+        function.signature.name for function in TASK.toolbox.functions
+    ]
+    answer = {"name": "Answer", "arguments": {"value": 99999}}
+    assert row["rejected"] == [
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"type": "function", "function": answer}],
+        }
+    ]
+    calls = [message["tool_calls"][0]["function"] for message in row["chosen"][::2]]
+    results = row["chosen"][1::2]
+    assert [json.loads(turn.reply) for turn in pair.chosen.turns] == calls
+    assert [message["role"] for message in results] == ["tool"] * len(results)
+    assert [message["name"] for message in results] == [call["name"] for call in calls[:-1]]
+    assert [m["content"] for m in results] == [t.outcome.text for t in pair.chosen.turns[:-1]]
 
 
 def test_exported_rows_load_in_datasets() -> None:

@@ -1,10 +1,11 @@
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcpref.core.chains import STUDENT, TEACHER, Message, PromptSpec, render, replay
+from fcpref.core.chains import STUDENT, TEACHER, Message, PromptSpec, render, replay, schemas
 from fcpref.core.codec import value_id
-from fcpref.core.functions import help_text
+from fcpref.core.functions import help_text, json_schema, parse_tool_call, show_call
 from fcpref.core.problems.deduction import DeductionSpec, generate
 from fcpref.core.tasks.fol_deduction import TASK
 from tests.strategies import prompt_specs
@@ -45,7 +46,7 @@ def opening_id(spec):
     return value_id(list(rendered(spec)))
 
 
-@given(prompt_specs())
+@given(prompt_specs(("python",)))
 def test_an_opening_is_system_then_alternating_turns_then_the_problem(spec):
     opening = rendered(spec)
     middle = opening[1:-1]
@@ -75,6 +76,46 @@ def test_an_example_shows_each_reply_and_what_executing_it_gave():
 @given(prompt_specs())
 def test_what_is_shown_depends_on_nothing_but_the_arguments(spec):
     assert rendered(spec) == rendered(spec)
+
+
+TOOLS = PromptSpec(detail="help", shots=1, grammar="tools")
+
+
+@given(prompt_specs(("tools",)))
+def test_a_tools_opening_names_no_function_and_keeps_roles_in_turn(spec):
+    opening = rendered(spec)
+    assert [m.role for m in opening if m.role == "system"] == ["system"] * (spec.detail == "help")
+    assert not [m for m in opening if m.role == "system" and "ApplyRule" in m.content]
+    assert Message(role="user", content=PROBLEM.text) == opening[-1]
+    turns = [message.role for message in opening if message.role != "system"]
+    assert ["assistant"] * (len(turns) // 2) == turns[1::2]
+    assert all(role != "assistant" for role in turns[::2])
+
+
+def test_a_tools_example_shows_the_same_calls_as_json_with_their_results():
+    exemplar = TASK.exemplars[0]
+    outcomes, _ = replay(exemplar.replies, TASK.toolbox, exemplar.problem)
+    opening = rendered(TOOLS)[1:-1]
+    said = [m.content for m in opening if m.role == "assistant"]
+    assert [*exemplar.replies, "Ready for the next problem."] == [
+        *(show_call(parse_tool_call(text)) for text in said[:-1]),
+        said[-1],
+    ]
+    assert [m.content for m in opening if m.role == "tool"] == [one.text for one in outcomes]
+    assert [m.content for m in opening if m.role == "user"] == [exemplar.problem.text]
+
+
+def test_functions_are_schemas_in_the_tools_grammar_only():
+    assert schemas(TEACHER, TASK.toolbox) == schemas(STUDENT, TASK.toolbox) == ()
+    full = schemas(TOOLS, TASK.toolbox)
+    assert list(full) == [json_schema(function.signature) for function in TASK.toolbox.functions]
+    brief = schemas(evolve(TOOLS, detail="signatures"), TASK.toolbox)
+    assert brief[0]["function"]["parameters"] == {
+        "type": "object",
+        "properties": {"rule": {"type": "string"}, "fact": {"type": "string"}},
+        "required": ["rule", "fact"],
+    }
+    assert brief[0]["function"]["description"] == full[0]["function"]["description"]
 
 
 def test_a_prompt_does_not_tell_the_answer():

@@ -1,4 +1,5 @@
 import pytest
+from attrs import evolve
 
 from fcpref.core.chains import Limits, Reply, advance, begin, messages, render
 from fcpref.core.chains.prompts import TEACHER
@@ -107,6 +108,21 @@ def test_a_person_at_a_prompt_can_solve_a_problem_by_reading_only():
         assert messages(state)[-1].role == "user"
         state = advance(state, Reply(text=line))
     assert ("answered", problem.gold) == (state.stop, state.memory.answer)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_chain_of_tool_calls_is_worth_what_the_same_calls_are_worth(name):
+    task = find_task(name)
+    for exemplar in task.exemplars:
+        plain, tools = (
+            task.oracle_chain(exemplar.problem, LIMITS, grammar) for grammar in ("python", "tools")
+        )
+        assert task.score(tools, exemplar.problem) == task.score(plain, exemplar.problem)
+        assert task.score(tools, exemplar.problem).correct
+        assert [t.outcome for t in tools.turns] == [t.outcome for t in plain.turns]
+        # What the replies say depends on the grammar that is stored with them.
+        mislabelled = evolve(tools, grammar="python")
+        assert {FailureCode.NOT_A_CALL} == set(task.score(mislabelled, exemplar.problem).codes)
 
 
 def test_a_problem_without_a_claim_has_no_oracle_chain():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from fcpref.core.chains import STUDENT, Chain, Limits
 from fcpref.errors import UsageError
@@ -33,6 +34,13 @@ def test_the_oracle_needs_nothing(workspace, problems):
 
     assert {chain.source for chain in chains.values(Chain)} == {"oracle"}
     assert chains.header.parents == (problems.id,)
+
+
+def test_the_oracle_calls_in_the_grammar_that_is_asked_for(workspace, problems):
+    how = solver("oracle")
+    how = evolve(how, plan=evolve(how.plan, prompt=evolve(STUDENT, grammar="tools")))
+
+    assert {one.grammar for one in solve(workspace, problems, how).values(Chain)} == {"tools"}
 
 
 @pytest.mark.parametrize(

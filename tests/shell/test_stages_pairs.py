@@ -16,17 +16,17 @@ from fcpref.core.pairs import PairSpec, PreferencePair
 from fcpref.core.problems import Problem
 from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec
-from fcpref.errors import PairError
+from fcpref.errors import ModelError, PairError
 from fcpref.shell import stages, stages_models
 from fcpref.shell.models import ResolvedModel
 from fcpref.shell.workspace import Workspace
-from tests.tiny_model import CHATML, SPECIAL
+from tests.tiny_model import CHATML, QWEN, SPECIAL
 
 TASK = find_task("math.word")
 ROOMY = DpoSpec(max_tokens=10_000)
 
 
-def byte_level(merges=(), normalizer=None):
+def byte_level(merges=(), normalizer=None, template=CHATML):
     """Build a byte-level tokenizer that merges across every boundary but that of special tokens."""
     from transformers import PreTrainedTokenizerFast
 
@@ -39,7 +39,7 @@ def byte_level(merges=(), normalizer=None):
         tokenizer.normalizer = normalizer
     tokenizer.add_special_tokens(list(SPECIAL))
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=SPECIAL[2])
-    wrapped.chat_template = CHATML
+    wrapped.chat_template = template
     return wrapped
 
 
@@ -63,8 +63,9 @@ def workspace(tmp_path):
     return Workspace(tmp_path / "artifacts")
 
 
-def played(problem, replies, sample):
-    state = begin(TASK.toolbox, problem, render(STUDENT, TASK.toolbox, problem), Limits())
+def played(problem, replies, sample, grammar="python"):
+    opening = render(STUDENT, TASK.toolbox, problem)
+    state = begin(TASK.toolbox, problem, opening, Limits(), grammar)
     for text in replies:
         state = advance(state, Reply(text=text))
     return finish(state, "test", sample)
@@ -75,12 +76,11 @@ def pairs(workspace):
     """Return a function that makes pairs: the oracle's chains over those of the replies given."""
     made = stages.make_problems(workspace, "math.word", "train", 3, 1)
 
-    def pair(reply):
-        chains = [
-            played(problem, replies, sample)
-            for problem in made.values(Problem)
-            for sample, replies in enumerate([TASK.oracle(problem), reply(problem)])
-        ]
+    def pair(reply, grammar="python"):
+        chains = []
+        for problem in made.values(Problem):
+            chains.append(TASK.oracle_chain(problem, Limits(), grammar))
+            chains.append(played(problem, reply(problem), 1, grammar))
         chains = workspace.write("chains", chains, parents=[made.id])
         return stages.pairs(workspace, [stages.score(workspace, chains)], PairSpec())
 
@@ -153,6 +153,14 @@ def test_the_command_names_the_pairs_and_fails_when_none_is_fit(workspace, pairs
     assert f"raise max_tokens to train it [{short(first)}]" in unfit.stdout
     assert "error: none_fits: no pair fits 2 tokens" in unfit.stdout
     assert "1 errors; these pairs are not fit for training" in unfit.stderr
+
+
+def test_pairs_of_the_tools_grammar_need_a_template_that_knows_tools(workspace, pairs, student):
+    artifact = pairs(lambda _: ('{"name": "Answer", "arguments": {"value": 99999}}',), "tools")
+
+    assert found(workspace, artifact, student(byte_level(template=QWEN))) == set()
+    with pytest.raises(ModelError, match="its chat template shows no tools"):
+        found(workspace, artifact, student(byte_level()))
 
 
 def test_without_a_student_no_tokenizer_is_asked(workspace, pairs):

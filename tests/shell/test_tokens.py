@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
+
 import pytest
 from attrs import evolve
 from hypothesis import given
@@ -11,22 +14,26 @@ from fcpref.core.chains import (
     STUDENT,
     Limits,
     Message,
+    PromptSpec,
     Reply,
     advance,
     begin,
     finish,
     messages,
     render,
+    schemas,
+    template_rows,
 )
-from fcpref.core.functions import FailureCode, Outcome
+from fcpref.core.functions import Call, FailureCode, Outcome, parse_tool_call, translate
+from fcpref.core.functions.tool_calls import arguments_text
 from fcpref.core.tasks import find_task
 from fcpref.core.training import trained_replies
 from fcpref.errors import TrainingError
 from fcpref.shell.engines.base import Request, Sampling
 from fcpref.shell.engines.transformers import TransformersEngine
 from fcpref.shell.tokens import encode_chain
-from tests.strategies import chains
-from tests.tiny_model import CHATML, COUNTING, byte_tokenizer, tiny_llama
+from tests.strategies import chains, tool_replies
+from tests.tiny_model import CHATML, COUNTING, LLAMA, QWEN, byte_tokenizer, tiny_llama
 
 TASK = find_task("math.word")
 OPENING = (
@@ -111,7 +118,7 @@ def test_a_row_is_what_the_engine_feeds(tokenizer, monkeypatch) -> None:
     assert fed == [*encoded.prompt, *encoded.completion][:-1]
 
 
-def _fed(tokenizer, opening, chain, toolbox, problem, monkeypatch) -> list[int]:
+def _fed(tokenizer, opening, chain, toolbox, problem, monkeypatch, tools=()) -> list[int]:
     """Return the tokens of an engine whose model says the chain's replies."""
     model = tiny_llama(tokenizer)
     engine = TransformersEngine(
@@ -132,15 +139,15 @@ def _fed(tokenizer, opening, chain, toolbox, problem, monkeypatch) -> list[int]:
         return forward(input_ids=input_ids, **inputs)
 
     monkeypatch.setattr(model, "forward", watched)
-    states = {"x/0": begin(toolbox, problem, opening, Limits())}
+    states = {"x/0": begin(toolbox, problem, opening, Limits(), chain.grammar)}
 
     def on_reply(request: Request, reply: Reply) -> Request | None:
         state = states[request.job] = advance(states[request.job], reply)
         if state.stop is not None:
             return None
-        return Request(job="x/0", step=request.step + 1, messages=messages(state))
+        return evolve(request, step=request.step + 1, messages=messages(state))
 
-    engine.run([Request(job="x/0", step=0, messages=opening)], on_reply)
+    engine.run([Request(job="x/0", step=0, messages=opening, tools=tools)], on_reply)
     return fed
 
 
@@ -188,3 +195,141 @@ def test_a_template_without_an_end_of_turn_token_is_refused() -> None:
     plain = byte_tokenizer((), CHATML.replace("'<|im_end|>' + ", ""))
     with pytest.raises(TrainingError, match="ends no turn with a special token"):
         encode_chain(plain, opening, chain, [True] * len(chain.turns))
+
+
+# --- the `tools` grammar
+
+
+TOOLS = PromptSpec(detail="signatures", shots=1, grammar="tools")
+SCHEMAS = schemas(TOOLS, TASK.toolbox)
+PRINTED = {
+    "qwen": (QWEN, '<tool_call>\n{{"name": "{}", "arguments": {}}}\n</tool_call>'),
+    "llama": (LLAMA, '{{"name": "{}", "parameters": {}}}'),
+}
+
+
+@pytest.fixture(scope="module", params=PRINTED)
+def knowing(request):
+    """Return a tokenizer whose template knows tools, and how it prints a reply."""
+    template, form = PRINTED[request.param]
+    made = byte_tokenizer([template], template)
+    # As Qwen2.5 has them: tokens of their own that are no special ones.
+    made.add_tokens(["<tool_call>", "</tool_call>"])
+
+    def printed(reply: str) -> str:
+        call = parse_tool_call(reply)
+        if not isinstance(call, Call):
+            return reply
+        return form.format(call.function, arguments_text(call))
+
+    return made, printed
+
+
+def tools_chain(problem, replies):
+    opening = render(TOOLS, TASK.toolbox, problem, TASK.exemplars)
+    state = begin(TASK.toolbox, problem, opening, Limits(failures=9), "tools")
+    for text in replies:
+        state = advance(state, Reply(text=text))
+    return opening, finish(state, "test", 0)
+
+
+def tool_calls_of(problem) -> list[str]:
+    return [translate(reply, "tools") for reply in TASK.oracle(problem)]
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_the_trained_tokens_are_the_calls_as_the_template_prints_them(knowing, index) -> None:
+    tokenizer, printed = knowing
+    problem = word_problem(index)
+    opening, chain = tools_chain(problem, tool_calls_of(problem))
+    encoded = encode_chain(tokenizer, opening, chain, [True] * len(chain.turns), SCHEMAS)
+    expected = [printed(turn.reply) + MARK for turn in chain.turns]
+    assert trained_text(tokenizer, encoded) == "".join(expected)
+    # No result is among them, but all that was told is read.
+    untrained = [i for i, own in zip(encoded.completion, encoded.mask, strict=True) if not own]
+    assert all(turn.outcome.text in tokenizer.decode(untrained) for turn in chain.turns[:-1])
+    assert TASK.score(chain, problem).correct
+
+
+@given(replies=st.lists(tool_replies(), max_size=4), data=st.data())
+def test_any_tool_replies_are_masked_turn_by_turn(knowing, replies, data) -> None:
+    tokenizer, printed = knowing
+    said = [reply for reply in replies if _encodable(reply)]
+    opening, chain = tools_chain(word_problem(0), said)
+    trained = [data.draw(st.booleans()) for _ in chain.turns]
+    encoded = encode_chain(tokenizer, opening, chain, trained, SCHEMAS)
+    expected = [
+        printed(turn.reply) + MARK
+        for turn, carries in zip(chain.turns, trained, strict=True)
+        if carries
+    ]
+    assert _same_json(trained_text(tokenizer, encoded), "".join(expected))
+    assert tokenizer.decode(encoded.prompt) == tokenizer.apply_chat_template(
+        template_rows(opening), tools=list(SCHEMAS), tokenize=False, add_generation_prompt=True
+    )
+
+
+def _encodable(reply: str) -> bool:
+    try:
+        reply.encode()
+    except UnicodeEncodeError:
+        return False
+    return bool(reply)
+
+
+def _same_json(text: str, expected: str) -> bool:
+    # A template prints floats as Python does (1e-05), the printer digit by digit.
+    pattern = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+    return pattern.sub(lambda found: str(Fraction(found[0])), text) == pattern.sub(
+        lambda found: str(Fraction(found[0])), expected
+    )
+
+
+def test_a_row_of_tool_calls_is_what_the_engine_feeds(knowing, monkeypatch) -> None:
+    tokenizer, printed = knowing
+    problem = word_problem(3)
+    opening, chain = tools_chain(problem, [printed(reply) for reply in tool_calls_of(problem)])
+    encoded = encode_chain(tokenizer, opening, chain, [True] * len(chain.turns), SCHEMAS)
+    fed = _fed(tokenizer, opening, chain, TASK.toolbox, problem, monkeypatch, SCHEMAS)
+    assert fed == [*encoded.prompt, *encoded.completion][:-1]
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_a_call_written_otherwise_is_trained_as_it_is_read_later(knowing, index) -> None:
+    tokenizer, printed = knowing
+    problem = word_problem(index)
+    calls = tool_calls_of(problem)
+    opening, chain = tools_chain(problem, [f"```json\n{call}\n```" for call in calls])
+    encoded = encode_chain(tokenizer, opening, chain, [True] * len(calls), SCHEMAS)
+    assert trained_text(tokenizer, encoded) == "".join(printed(call) + MARK for call in calls)
+
+
+def test_failed_tool_calls_are_masked_in_supervised_training_and_kept_in_pairs(knowing) -> None:
+    tokenizer, printed = knowing
+    problem = word_problem(0)
+    calls = tool_calls_of(problem)
+    slips = ['{"name": "Fly", "arguments": {}}', "I would add."]
+    opening, chain = tools_chain(problem, [*slips, *calls])
+    sft, dpo = (
+        encode_chain(tokenizer, opening, chain, trained_replies(chain, failed=failed), SCHEMAS)
+        for failed in (False, True)
+    )
+    assert trained_text(tokenizer, sft) == "".join(printed(call) + MARK for call in calls)
+    assert trained_text(tokenizer, dpo) == "".join(printed(c) + MARK for c in (*slips, *calls))
+    assert sft.completion == dpo.completion
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        (QWEN.replace("{%- for message", "{{ messages | length }}{%- for message"), "prefix"),
+        (QWEN.replace("\n        {{- '<|im_end|>\\n' }}", "", 1), "special token"),
+    ],
+)
+def test_a_tools_template_that_cannot_be_trained_on_is_refused(template, said) -> None:
+    problem = word_problem(0)
+    opening, chain = tools_chain(problem, tool_calls_of(problem))
+    with pytest.raises(TrainingError, match=said):
+        encode_chain(
+            byte_tokenizer((), template), opening, chain, [True] * len(chain.turns), SCHEMAS
+        )

@@ -6,15 +6,39 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from attrs import evolve
 
-from fcpref.core.chains import Message, Reply
+from fcpref.core.chains import (
+    Limits,
+    Message,
+    PromptSpec,
+    Reply,
+    advance,
+    begin,
+    chat_rows,
+    messages,
+    render,
+    schemas,
+    template_rows,
+)
+from fcpref.core.tasks import find_task
 from fcpref.errors import ModelError
 from fcpref.shell.engines.base import Request, Sampling
 from fcpref.shell.engines.transformers import TransformersEngine, _prefill
-from tests.tiny_model import COUNTING, REWRITING, ascii_tokenizer, byte_tokenizer, tiny_llama
+from tests.tiny_model import (
+    COUNTING,
+    LLAMA,
+    QWEN,
+    REWRITING,
+    ascii_tokenizer,
+    byte_tokenizer,
+    tiny_llama,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from fcpref.shell.engines.base import OnReply
 
 STEPS = 4
 PROMPTS = (
@@ -84,16 +108,23 @@ def run(engine: TransformersEngine, requests: Sequence[Request]) -> Replies:
     return replies
 
 
-def plain_loop(model, tokenizer, requests: Sequence[Request]) -> Replies:
+def plain_loop(
+    model, tokenizer, requests: Sequence[Request], on_reply: OnReply | None = None
+) -> Replies:
     """Encode the whole chat again at each step, one chain at a time."""
     replies: Replies = {}
     stops = sorted(tokenizer.all_special_ids)
     for opening in requests:
         request: Request | None = opening
         while request is not None:
-            chat = [{"role": m.role, "content": m.content} for m in request.messages]
+            shown = {"tools": list(request.tools)} if request.tools else {}
+            rows = template_rows if request.tools else chat_rows
             inputs = tokenizer.apply_chat_template(
-                chat, add_generation_prompt=True, return_tensors="pt", return_dict=True
+                rows(request.messages),
+                add_generation_prompt=True,
+                return_tensors="pt",
+                return_dict=True,
+                **shown,
             )
             out = model.generate(
                 **inputs,
@@ -102,17 +133,18 @@ def plain_loop(model, tokenizer, requests: Sequence[Request]) -> Replies:
                 eos_token_id=stops,
                 pad_token_id=tokenizer.pad_token_id,
             )
-            reply = _reply(tokenizer, out[0, inputs["input_ids"].shape[1] :].tolist(), stops)
+            said = out[0, inputs["input_ids"].shape[1] :].tolist()
+            reply = _reply(tokenizer, said, stops, lines=not request.tools)
             replies[request.job, request.step] = reply
-            request = after(request, reply.text)
+            request = on_reply(request, reply) if on_reply else after(request, reply.text)
     return replies
 
 
-def _reply(tokenizer, ids: list[int], stops: list[int]) -> Reply:
+def _reply(tokenizer, ids: list[int], stops: list[int], *, lines: bool) -> Reply:
     """Cut at the end of the turn, or at the end of the line once there is text."""
     newline = tokenizer("\n", add_special_tokens=False)["input_ids"][0]
     for index, token in enumerate(ids):
-        if token in stops or (token == newline and index):
+        if token in stops or (lines and token == newline and index):
             return Reply(text=tokenizer.decode(ids[:index]), tokens=index + 1)
     return Reply(text=tokenizer.decode(ids), tokens=len(ids))
 
@@ -250,3 +282,113 @@ def test_the_identity_names_all_that_a_reply_depends_on(model, tokenizer) -> Non
     }
     other = engine_of(model, ascii_tokenizer(COUNTING), NOISY).identity
     assert other["template"] != identity["template"]
+
+
+# --- the `tools` grammar
+
+TASK = find_task("math.word")
+SPEC = PromptSpec(detail="signatures", grammar="tools")
+SCHEMAS = schemas(SPEC, TASK.toolbox)
+ADD = '<tool_call>\n{"name": "Add", "arguments": {"a": 1, "b": 2.5}}\n</tool_call>'
+
+
+def tool_openings(count: int = 3) -> list[Request]:
+    problems = [one.problem for one in TASK.exemplars[:count]]
+    return [
+        Request(
+            job=f"{index}/0",
+            step=0,
+            messages=render(SPEC, TASK.toolbox, problem),
+            tools=SCHEMAS,
+        )
+        for index, problem in enumerate(problems)
+    ]
+
+
+def loop(limits: Limits):
+    """Return an `on_reply` that drives the real loop, and the replies by job and step."""
+    states = {
+        f"{index}/0": begin(
+            TASK.toolbox, one.problem, render(SPEC, TASK.toolbox, one.problem), limits, "tools"
+        )
+        for index, one in enumerate(TASK.exemplars)
+    }
+    replies: Replies = {}
+
+    def on_reply(request: Request, reply: Reply) -> Request | None:
+        replies[request.job, request.step] = reply
+        state = states[request.job] = advance(states[request.job], reply)
+        if state.stop is not None:
+            return None
+        return evolve(request, step=request.step + 1, messages=messages(state))
+
+    return on_reply, replies, states
+
+
+def scripted_calls(monkeypatch, template: str, said: Sequence[str], *, special: bool = False):
+    """Let an engine say these texts in one chain; return the final state, and how often it began.
+
+    Args:
+        monkeypatch: pytest's.
+        template: chat template.
+        said: one text a reply.
+        special: the tags around a call are special tokens.
+    """
+    tokenizer = byte_tokenizer([template], template)
+    tokenizer.add_tokens(["<tool_call>", "</tool_call>"], special_tokens=special)
+    engine = TransformersEngine(
+        tiny_llama(tokenizer), tokenizer, name="m", revision="1", sampling=Sampling(reply_tokens=99)
+    )
+    script = iter(
+        token for text in said for token in (*tokenizer(text)["input_ids"], tokenizer.eos_token_id)
+    )
+    monkeypatch.setattr(engine, "_choose", lambda rows, _: [0 if rows[0].waiting else next(script)])
+    waves: list[int] = []
+    wave = engine._wave
+    monkeypatch.setattr(engine, "_wave", lambda *of: waves.append(1) or wave(*of))
+    on_reply, replies, states = loop(Limits(calls=len(said), failures=9))
+    engine.run(tool_openings(1), on_reply)
+    return states["0/0"], replies, len(waves)
+
+
+@pytest.mark.parametrize("template", [QWEN, LLAMA])
+def test_tools_replies_are_those_of_the_plain_loop(model, template) -> None:
+    tokenizer = ascii_tokenizer(template)
+    got = {}
+    for rows in (0, 2):
+        on_reply, got[rows], _ = loop(Limits(calls=3, failures=9))
+        engine_of(model, tokenizer, rows=rows).run(tool_openings(), on_reply)
+    on_reply, _, _ = loop(Limits(calls=3, failures=9))
+    assert got[0] == got[2] == plain_loop(model, tokenizer, tool_openings(), on_reply)
+    assert len(got[0]) == 9
+
+
+@pytest.mark.parametrize("special", [False, True])
+def test_a_call_goes_over_lines_and_keeps_its_tags(monkeypatch, special) -> None:
+    state, replies, waves = scripted_calls(
+        monkeypatch, QWEN, [ADD, ADD, "Hm.\nWell."], special=special
+    )
+    assert [turn.outcome.text for turn in state.turns] == [
+        "3.5",
+        "Error: this call was made before",
+        "Error: reply with one function call and nothing else",
+    ]
+    assert [reply.text for reply in replies.values()] == [ADD, ADD, "Hm.\nWell."]
+    # What the template prints of a call is what was said, so nothing is encoded again.
+    assert waves == 1
+
+
+def test_a_call_that_the_template_prints_otherwise_is_encoded_again(monkeypatch) -> None:
+    other = ADD.replace(": 1,", ":1,")
+    state, _, waves = scripted_calls(monkeypatch, QWEN, [other, ADD])
+    assert [turn.outcome.text for turn in state.turns] == [
+        "3.5",
+        "Error: this call was made before",
+    ]
+    assert waves == 2
+
+
+def test_a_template_without_tools_is_refused_before_anything_is_generated(model, tokenizer) -> None:
+    engine = engine_of(model, tokenizer)
+    with pytest.raises(ModelError, match="path:tiny: its chat template shows no tools"):
+        engine.run([*openings(1), *tool_openings(1)], lambda *_: pytest.fail("replied"))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
+from fcpref.core.chains.chat import told
 from fcpref.core.chains.values import Chain, Limits, Message, Reply, Stop, Turn
-from fcpref.core.functions import Memory, Toolbox, read_call
+from fcpref.core.functions import Grammar, Memory, Toolbox, read_call
 from fcpref.core.problems import Problem, problem_id
 
 if TYPE_CHECKING:
@@ -28,14 +29,23 @@ class ChainState:
     memory: Memory
     turns: tuple[Turn, ...] = ()
     stop: Stop | None = None
+    grammar: Grammar = "python"
 
 
 def begin(
-    toolbox: Toolbox, problem: Problem, opening: Sequence[Message], limits: Limits
+    toolbox: Toolbox,
+    problem: Problem,
+    opening: Sequence[Message],
+    limits: Limits,
+    grammar: Grammar = "python",
 ) -> ChainState:
     """Return the state before the first reply."""
     return ChainState(
-        toolbox=toolbox, limits=limits, opening=tuple(opening), memory=Memory(problem=problem)
+        toolbox=toolbox,
+        limits=limits,
+        opening=tuple(opening),
+        memory=Memory(problem=problem),
+        grammar=grammar,
     )
 
 
@@ -44,7 +54,7 @@ def messages(state: ChainState) -> tuple[Message, ...]:
     chat = list(state.opening)
     for turn in state.turns:
         chat.append(Message(role="assistant", content=turn.reply))
-        chat.append(Message(role="user", content=turn.outcome.text))
+        chat.append(told(turn.reply, turn.outcome.text, state.grammar))
     return tuple(chat)
 
 
@@ -52,7 +62,7 @@ def advance(state: ChainState, reply: Reply) -> ChainState:
     """Execute a reply and return the next state; a stopped chain stays as it is."""
     if state.stop is not None:
         return state
-    effect = read_call(reply.text, state.toolbox, state.memory)
+    effect = read_call(reply.text, state.toolbox, state.memory, state.grammar)
     turn = Turn(reply=reply.text, outcome=effect.outcome, tokens=reply.tokens)
     after = evolve(state, memory=effect.memory, turns=(*state.turns, turn))
     return evolve(after, stop=_stop(after))
@@ -68,6 +78,7 @@ def finish(state: ChainState, source: str, sample: int) -> Chain:
         sample=sample,
         turns=state.turns,
         stop=state.stop or "silent",
+        grammar=state.grammar,
     )
 
 

@@ -7,21 +7,26 @@ from typing import TYPE_CHECKING, Literal
 from attrs import field, frozen
 from attrs.validators import ge
 
-from fcpref.core.codec import value_id
-from fcpref.core.functions import Memory, Outcome, Toolbox, read_call
+from fcpref.core.codec import LATER, value_id
+from fcpref.core.functions import Grammar, Memory, Outcome, Toolbox, read_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fcpref.core.problems import Problem
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 Stop = Literal["answered", "calls", "tokens", "failures", "silent"]
 
 
 @frozen(kw_only=True)
 class Message:
-    """One chat message."""
+    """One chat message.
+
+    Attributes:
+        role: who speaks; ``tool`` is a function's result in the `tools` grammar.
+        content: the text; of the assistant the reply as it stands, calls too (see `chat`).
+    """
 
     role: Role
     content: str
@@ -78,6 +83,7 @@ class Chain:
             sampling is.
         turns: replies with their outcomes, in order.
         stop: why it ended; ``silent`` means an engine had nothing more to say.
+        grammar: what the replies are read by.
     """
 
     task: str
@@ -86,6 +92,7 @@ class Chain:
     sample: int
     turns: tuple[Turn, ...]
     stop: Stop
+    grammar: Grammar = field(default="python", metadata=LATER)
 
 
 def chain_id(chain: Chain) -> str:
@@ -94,13 +101,13 @@ def chain_id(chain: Chain) -> str:
 
 
 def replay(
-    replies: Iterable[str], toolbox: Toolbox, problem: Problem
+    replies: Iterable[str], toolbox: Toolbox, problem: Problem, grammar: Grammar = "python"
 ) -> tuple[tuple[Outcome, ...], Memory]:
     """Execute replies again, in order, and return their outcomes and the final memory."""
     memory = Memory(problem=problem)
     outcomes = []
     for reply in replies:
-        effect = read_call(reply, toolbox, memory)
+        effect = read_call(reply, toolbox, memory, grammar)
         outcomes.append(effect.outcome)
         memory = effect.memory
     return tuple(outcomes), memory

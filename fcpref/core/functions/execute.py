@@ -6,11 +6,13 @@ from fractions import Fraction
 
 from attrs import evolve
 
-from fcpref.core.functions.grammar import parse_call, show_call
+from fcpref.core.functions.grammar import show_call
+from fcpref.core.functions.grammars import parse
 from fcpref.core.functions.values import (
     Call,
     Effect,
     FailureCode,
+    Grammar,
     Memory,
     Outcome,
     Parameter,
@@ -22,9 +24,9 @@ from fcpref.core.functions.values import (
 from fcpref.core.numbers import read_number, show_number, too_large
 
 
-def read_call(reply: str, toolbox: Toolbox, memory: Memory) -> Effect:
+def read_call(reply: str, toolbox: Toolbox, memory: Memory, grammar: Grammar = "python") -> Effect:
     """Parse and execute a model's reply; a failure is an outcome, never an exception."""
-    call = parse_call(reply)
+    call = parse(reply, grammar)
     if isinstance(call, Outcome):
         return Effect(outcome=call, memory=evolve(memory, steps=memory.steps + 1))
     return execute(call, toolbox, memory)

@@ -16,7 +16,7 @@ from fcpref.core.numbers import MAX_DIGITS, read_number, show_number
 MAX_REPLY = 4_000
 MAX_NESTING = 8
 MAX_ARGUMENTS = 32
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _CALL_START = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\s*\(", re.ASCII)
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -24,8 +24,11 @@ _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 _WORDS = {"True": "True", "False": "False", "None": "None", "true": "True", "false": "False"}
 
 
-class _BadCall(Exception):  # noqa: N818 - never leaves this module
+class BadCall(Exception):  # noqa: N818 - never leaves the parsers
+    """A reply is no call; becomes the failure that a parser returns."""
+
     def __init__(self, code: FailureCode, text: str) -> None:
+        """Keep the code beside the text."""
         super().__init__(text)
         self.code = code
 
@@ -33,21 +36,21 @@ class _BadCall(Exception):  # noqa: N818 - never leaves this module
 def parse_call(reply: str) -> Call | Outcome:
     """Read a reply as exactly one call; on any other text return the failure. Never raises."""
     if len(reply) > MAX_REPLY:
-        return _failure(FailureCode.LIMIT, f"a reply may have {MAX_REPLY} characters at most")
-    text = _unwrap(reply)
+        return refusal(FailureCode.LIMIT, f"a reply may have {MAX_REPLY} characters at most")
+    text = unfenced(reply)
     if not _CALL_START.match(text):
-        return _failure(FailureCode.NOT_A_CALL, "reply with one function call and nothing else")
+        return refusal(FailureCode.NOT_A_CALL, "reply with one function call and nothing else")
     try:
         reader = _Reader(text)
         call = reader.call()
         rest = text[reader.at :].strip().strip(";`").strip()
-    except _BadCall as bad:
-        return _failure(bad.code, str(bad))
+    except BadCall as bad:
+        return refusal(bad.code, str(bad))
     if not rest:
         return call
     if _CALL_START.search(rest):
-        return _failure(FailureCode.SEVERAL_CALLS, "reply with one call at a time")
-    return _failure(FailureCode.NOT_A_CALL, "nothing may follow the call")
+        return refusal(FailureCode.SEVERAL_CALLS, "reply with one call at a time")
+    return refusal(FailureCode.NOT_A_CALL, "nothing may follow the call")
 
 
 def show_call(call: Call) -> str:
@@ -70,11 +73,12 @@ def _show(value: Value) -> str:
             return f"[{', '.join(_show(item) for item in value)}]"
 
 
-def _failure(code: FailureCode, text: str) -> Outcome:
+def refusal(code: FailureCode, text: str) -> Outcome:
+    """Return the outcome of a reply that is no call."""
     return Outcome(text=f"Error: {text}", code=code)
 
 
-def _unwrap(reply: str) -> str:
+def unfenced(reply: str) -> str:
     """Drop white space and one surrounding code fence, which chat models like to add."""
     text = reply.strip()
     if text.startswith("```") and text.endswith("```") and len(text) > 6:  # noqa: PLR2004 - two fences
@@ -84,13 +88,26 @@ def _unwrap(reply: str) -> str:
     return text.strip()
 
 
+def exact(source: str) -> Fraction:
+    """Return what a number's source text, such as ``-2.5e3``, says exactly.
+
+    Raises:
+        BadCall: it has over 60 digits, or a power of ten beyond 60.
+    """
+    mantissa, _, exponent = source.lower().partition("e")
+    value = read_number(mantissa.removesuffix("."))
+    if value is None or len(exponent) > 3 or abs(int(exponent or 0)) > MAX_DIGITS:  # noqa: PLR2004 - sign and 2 digits
+        raise BadCall(FailureCode.LIMIT, f"a number may have {MAX_DIGITS} digits at most")
+    return value * Fraction(10) ** int(exponent or 0)
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
 
     def call(self) -> Call:
-        function = self.match(_NAME)
+        function = self.match(NAME)
         self.skip("(")
         positional: list[Value] = []
         keywords: list[tuple[str, Value]] = []
@@ -114,7 +131,7 @@ class _Reader:
     def keyword(self) -> str | None:
         self.spaces()
         start = self.at
-        found = _NAME.match(self.text, self.at)
+        found = NAME.match(self.text, self.at)
         if found:
             self.at = found.end()
             if self.found("="):
@@ -133,7 +150,7 @@ class _Reader:
         number = _NUMBER.match(self.text, self.at)
         if number:
             return self.number(number[0])
-        word = _NAME.match(self.text, self.at)
+        word = NAME.match(self.text, self.at)
         if not word or word[0] not in _WORDS:
             self.refuse(
                 FailureCode.UNPARSEABLE,
@@ -143,13 +160,9 @@ class _Reader:
         return _WORDS[word[0]]
 
     def number(self, source: str) -> Fraction:
-        plain = source.replace("_", "")
-        mantissa, _, exponent = plain.lower().partition("e")
-        value = read_number(mantissa.removesuffix("."))
-        if value is None or len(exponent) > 3 or abs(int(exponent or 0)) > MAX_DIGITS:  # noqa: PLR2004 - sign and 2 digits
-            self.refuse(FailureCode.LIMIT, f"a number may have {MAX_DIGITS} digits at most")
+        value = exact(source.replace("_", ""))
         self.at += len(source)
-        return value * Fraction(10) ** int(exponent or 0)
+        return value
 
     def items(self, depth: int) -> tuple[Value, ...]:
         self.skip("[")
@@ -207,4 +220,4 @@ class _Reader:
         self.at = found.end() if found else self.at
 
     def refuse(self, code: FailureCode, text: str) -> NoReturn:
-        raise _BadCall(code, text)
+        raise BadCall(code, text)

@@ -20,12 +20,14 @@ def help_text(signature: Signature) -> str:
     return f"{head}\n  Example: {signature.example}"
 
 
-def json_schema(signature: Signature) -> dict[str, Any]:
-    """Return the function as chat templates and OpenAI-compatible servers take it."""
-    properties = {
-        p.name: {"type": "string" if p.kind == "text" else "number", "description": p.description}
-        for p in signature.parameters
-    }
+def json_schema(signature: Signature, *, described: bool = True) -> dict[str, Any]:
+    """Return the function as chat templates and OpenAI-compatible servers take it.
+
+    Args:
+        signature: of the function.
+        described: say what each parameter means.
+    """
+    properties = {p.name: _property(p, described=described) for p in signature.parameters}
     required = [p.name for p in signature.parameters if p.default is None]
     return {
         "type": "function",
@@ -35,6 +37,11 @@ def json_schema(signature: Signature) -> dict[str, Any]:
             "parameters": {"type": "object", "properties": properties, "required": required},
         },
     }
+
+
+def _property(parameter: Parameter, *, described: bool) -> dict[str, str]:
+    kind = {"type": "string" if parameter.kind == "text" else "number"}
+    return kind | ({"description": parameter.description} if described else {})
 
 
 def _default(parameter: Parameter) -> str:

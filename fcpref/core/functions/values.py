@@ -14,6 +14,8 @@ from fcpref.core.problems import Problem
 Value = Fraction | str | tuple["Value", ...]
 Kind = Literal["number", "text"]
 Group = Literal["solve", "flow", "verify"]
+Grammar = Literal["python", "tools"]
+"""How calls are written: ``Add(a=2)``, or the JSON tool calls of chat templates."""
 
 
 class FailureCode(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -15,6 +16,7 @@ from fcpref.core.seeds import derive
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from fcpref.core.functions import Grammar
     from fcpref.core.scores import ScoredChain
 
 
@@ -23,7 +25,8 @@ class PairSpec:
     """How pairs are drawn.
 
     Attributes:
-        per_problem: pairs a problem gives at most; no chosen and no rejected chain is used twice.
+        per_problem: pairs a problem gives at most, in each call grammar; no chosen and no rejected
+            chain is used twice.
         limit: pairs in all at most, drawn evenly from all problems; 0 is no limit.
         seed: of the draw.
     """
@@ -34,17 +37,18 @@ class PairSpec:
 
 
 def chain_pairs(scored: Iterable[ScoredChain], spec: PairSpec) -> tuple[PreferencePair, ...]:
-    """Pair correct with incorrect chains of the same problem.
+    """Pair correct with incorrect chains of the same problem and call grammar.
 
     The result depends on the set of chains only, not on their order. Chains with the same replies
     count once, so chosen and rejected always differ.
     """
-    by_problem: dict[str, dict[tuple[str, ...], ScoredChain]] = defaultdict(dict)
+    # Chains of two grammars answer two prompts, and a pair has one.
+    by_problem: dict[tuple[str, Grammar], dict[tuple[str, ...], ScoredChain]] = defaultdict(dict)
     for item in sorted(scored, key=lambda item: chain_id(item.chain)):
         replies = tuple(turn.reply for turn in item.chain.turns)
-        by_problem[item.chain.problem].setdefault(replies, item)
+        by_problem[item.chain.problem, item.chain.grammar].setdefault(replies, item)
     pairs: list[PreferencePair] = []
-    for problem, distinct in sorted(by_problem.items()):
+    for (problem, _), distinct in sorted(by_problem.items(), key=itemgetter(0)):
         pairs.extend(_of_problem(problem, tuple(distinct.values()), spec))
     if not spec.limit:
         return tuple(pairs)

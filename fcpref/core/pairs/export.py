@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fcpref.core.chains import PromptSpec, render
+from attrs import evolve
+
+from fcpref.core.chains import (
+    Message,
+    PromptSpec,
+    chat_rows,
+    render,
+    schemas,
+    template_rows,
+    told,
+)
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Chain
@@ -18,20 +28,26 @@ def trl_row(
 ) -> dict[str, Any]:
     """Return a TRL preference row: `prompt`, `chosen` and `rejected` as message lists.
 
-    Calls are plain assistant text and results are user messages (the `python` grammar), so the row
-    works with any chat template and carries no `tools` column.
+    In the `python` grammar calls are plain assistant text and results are user messages, so the row
+    works with any chat template and carries no `tools` column. In the `tools` grammar calls are
+    `tool_calls` and results messages of role ``tool``, and the column `tools` holds the functions'
+    JSON schemas. The grammar is that of the chains, whatever `prompt` says.
     """
-    opening = render(prompt, task.toolbox, problem, task.exemplars)
-    return {
-        "prompt": [{"role": m.role, "content": m.content} for m in opening],
-        "chosen": _messages(pair.chosen),
-        "rejected": _messages(pair.rejected),
+    own = evolve(prompt, grammar=pair.chosen.grammar)
+    opening = render(own, task.toolbox, problem, task.exemplars)
+    rows = chat_rows if own.grammar == "python" else template_rows
+    row: dict[str, Any] = {
+        "prompt": rows(opening),
+        "chosen": rows(_messages(pair.chosen)),
+        "rejected": rows(_messages(pair.rejected)),
     }
+    tools = schemas(own, task.toolbox)
+    return row | {"tools": list(tools)} if tools else row
 
 
-def _messages(chain: Chain) -> list[dict[str, str]]:
-    rows: list[dict[str, str]] = []
+def _messages(chain: Chain) -> list[Message]:
+    chat: list[Message] = []
     for turn in chain.turns:
-        rows.append({"role": "assistant", "content": turn.reply})
-        rows.append({"role": "user", "content": turn.outcome.text})
-    return rows[:-1]  # the result of the last call is never read
+        chat.append(Message(role="assistant", content=turn.reply))
+        chat.append(told(turn.reply, turn.outcome.text, chain.grammar))
+    return chat[:-1]  # the result of the last call is never read

@@ -58,6 +58,8 @@ def _of_pair(pair: PreferencePair, held_out: Collection[str]) -> Iterable[Findin
     rejected = [turn.reply for turn in pair.rejected.turns]
     if pair.chosen.problem != pair.rejected.problem:
         yield _error("problem", identifier, "chains of two problems; pair within one problem")
+    if pair.chosen.grammar != pair.rejected.grammar:
+        yield _error("grammar", identifier, "chains of two call grammars; pair within one grammar")
     if chosen == rejected:
         yield _error("equal", identifier, "chosen equals rejected; drop the pair")
     if not chosen or not rejected:

@@ -62,7 +62,8 @@ def score_chain(chain: Chain, problem: Problem, toolbox: Toolbox, support: Suppo
 
     Recorded outcomes are not trusted: `fcpref verify` compares them with these.
     """
-    outcomes, memory = replay((turn.reply for turn in chain.turns), toolbox, problem)
+    replies = (turn.reply for turn in chain.turns)
+    outcomes, memory = replay(replies, toolbox, problem, chain.grammar)
     evidence = support(memory) if memory.answer is not None else None
     return Score(
         verdict=_verdict(chain, memory, supported=evidence is not None),

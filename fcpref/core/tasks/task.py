@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from attrs import frozen
 
 from fcpref.core.chains import Chain, Exemplar, Limits, Reply, advance, begin, finish
-from fcpref.core.functions import Toolbox
+from fcpref.core.functions import Grammar, Toolbox, translate
 from fcpref.core.problems import Problem, Split
 from fcpref.core.scores import Score, Support, score_chain
 
 Oracle = Callable[[Problem], tuple[str, ...]]
-"""The replies that solve a problem, `Answer` included; empty when there is no such chain."""
+"""The replies that solve a problem, `Answer` included, in the `python` grammar; empty when there is
+no such chain."""
 
 
 @frozen(kw_only=True)
@@ -44,11 +45,11 @@ class Task:
         """Score a chain of this task."""
         return score_chain(chain, problem, self.toolbox, self.support)
 
-    def oracle_chain(self, problem: Problem, limits: Limits) -> Chain:
+    def oracle_chain(self, problem: Problem, limits: Limits, grammar: Grammar = "python") -> Chain:
         """Run the oracle's replies through the agent loop."""
-        state = begin(self.toolbox, problem, (), limits)
+        state = begin(self.toolbox, problem, (), limits, grammar)
         for text in self.oracle(problem):
-            state = advance(state, Reply(text=text))
+            state = advance(state, Reply(text=translate(text, grammar)))
         return finish(state, "oracle", 0)
 
 

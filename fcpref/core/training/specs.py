@@ -40,7 +40,7 @@ class _Spec:
         seed: of initialisation and order.
         lora: the adapters, when the start is a plain model; of an adapter that goes on, only the
             first trained layer counts.
-        prompt: how the student's prompt is rendered.
+        prompt: how the student's prompt is rendered; the call grammar is each chain's own.
     """
 
     learning_rate: float = field(validator=gt(0))

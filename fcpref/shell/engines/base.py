@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import field, frozen
 from attrs.validators import ge, gt, le
@@ -37,11 +37,14 @@ class Request:
         job: names the chain, ``PROBLEM-ID/SAMPLE``.
         step: which reply of the chain, from 0.
         messages: the whole chat so far.
+        tools: JSON schemas of the functions in the `tools` grammar, as the chat completions API and
+            chat templates take them; empty in the `python` grammar, whose messages name them.
     """
 
     job: str
     step: int
     messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, Any], ...] = ()
 
 
 OnReply = Callable[[Request, Reply], Request | None]

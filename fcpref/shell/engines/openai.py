@@ -5,6 +5,9 @@ a server's prefix cache meets its requests one after the other; a sample is a re
 because not every server knows `n`. A seed goes with each request, but sampling is the server's
 affair: `transformers serve` 5.23 stays greedy unless the model's generation_config.json says
 `do_sample`, and all its requests share one random stream.
+
+In the `tools` grammar the functions go as `tools` and calls come back as `tool_calls`; where there
+are none the text is the reply, since some servers leave calls in it.
 """
 
 from __future__ import annotations
@@ -15,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, evolve, field, frozen
 from attrs.validators import ge, gt
 
-from fcpref.core.chains import Message, Reply
+from fcpref.core.chains import Message, Reply, chat_rows, wire_rows
 from fcpref.core.seeds import derive, derive_seed
 from fcpref.errors import EndpointError
 from fcpref.shell.engines.base import OnReply, Request, Sampling
 from fcpref.shell.engines.openai_wire import (
     RefusalError,
     api_key,
+    completion_calls,
     completion_text,
     fetch,
     model_names,
@@ -38,6 +42,9 @@ if TYPE_CHECKING:
 
 _SEEDS = 2**31
 _LONGEST_BACKOFF = 30.0
+# What servers answer that know no tools, or were started without them.
+_ON_TOOLS = (400, 422, 500, 501)
+_NO_TOOLS = "; if it takes no tools, start it with them or use the python grammar"
 
 
 @frozen(kw_only=True)
@@ -157,11 +164,13 @@ class OpenAIEngine:
         for attempt in range(1, self.patience.retries + 2):
             self._count(requests=1)
             try:
-                ask = self._ask(client, request.messages, self.sampling.reply_tokens, seed)
-                return self._read(await fetch(ask, self.patience.request))
+                tokens = self.sampling.reply_tokens
+                ask = self._ask(client, request.messages, tokens, seed, request.tools)
+                completion = await fetch(ask, self.patience.request)
+                return self._read(completion, tools=bool(request.tools))
             except RefusalError as refusal:
                 if attempt > self.patience.retries or not refusal.passing:
-                    raise self._error(refusal, attempt) from None
+                    raise self._error(refusal, attempt, tools=bool(request.tools)) from None
                 backoff = min(self.patience.backoff * 2 ** (attempt - 1), _LONGEST_BACKOFF)
                 wait = refusal.wait + backoff * (0.5 + noise.random())
             self._count(retries=1)
@@ -169,9 +178,18 @@ class OpenAIEngine:
         raise AssertionError  # the last attempt returns or raises
 
     def _ask(
-        self, client: AsyncOpenAI, messages: Sequence[Message], tokens: int, seed: int
+        self,
+        client: AsyncOpenAI,
+        messages: Sequence[Message],
+        tokens: int,
+        seed: int,
+        tools: Sequence[Mapping[str, Any]] = (),
     ) -> AbstractAsyncContextManager[Any]:
-        chat: list[Any] = [{"role": m.role, "content": m.content} for m in messages]
+        chat: list[Any] = wire_rows(messages) if tools else chat_rows(messages)
+        # A call in text is one line; a structured one may be written over several.
+        form: Any = (
+            {"tools": list(tools), "parallel_tool_calls": False} if tools else {"stop": ["\n"]}
+        )
         return client.chat.completions.with_streaming_response.create(
             model=self.model,
             messages=chat,
@@ -179,16 +197,17 @@ class OpenAIEngine:
             temperature=self.sampling.temperature,
             top_p=self.sampling.top_p,
             seed=seed,
-            stop=["\n"],
+            **form,
         )
 
-    def _read(self, completion: object) -> Reply:
-        text = completion_text(completion)
+    def _read(self, completion: object, *, tools: bool) -> Reply:
+        text = (completion_calls(completion) if tools else "") or completion_text(completion)
         # Without a count, a guess: the limit on a chain's tokens must hold all the same.
         prompt, tokens = token_counts(completion) or (0, len(text) // 4 + 1)
         self._count(prompt_tokens=prompt, completion_tokens=tokens)
-        line = text.lstrip("\r\n").partition("\n")[0].rstrip("\r")
-        return Reply(text=line, tokens=tokens)
+        if not tools:
+            text = text.lstrip("\r\n").partition("\n")[0].rstrip("\r")
+        return Reply(text=text, tokens=tokens)
 
     def _count(self, **more: int) -> None:
         sums = {name: getattr(self.usage, name) + value for name, value in more.items()}
@@ -233,6 +252,7 @@ class OpenAIEngine:
         limit = self.patience.request
         return AsyncOpenAI(base_url=self.endpoint, api_key=api_key(), max_retries=0, timeout=limit)
 
-    def _error(self, refusal: RefusalError, attempts: int) -> EndpointError:
+    def _error(self, refusal: RefusalError, attempts: int, *, tools: bool = False) -> EndpointError:
         times = f", {attempts} times" if attempts > 1 else ""
-        return EndpointError(f"{self.endpoint} {refusal.what}{times}; {refusal.advice}")
+        other = _NO_TOOLS if tools and refusal.status in _ON_TOOLS else ""
+        return EndpointError(f"{self.endpoint} {refusal.what}{times}; {refusal.advice}{other}")

@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from fcpref.core.functions import wire_reply
 from fcpref.errors import EndpointError
 
 if TYPE_CHECKING:
@@ -157,6 +158,14 @@ def completion_text(completion: object) -> str:
         case {"choices": [{"message": dict()}, *_]}:
             return ""
     raise RefusalError("answered with no choices", status=200)
+
+
+def completion_calls(completion: object) -> str:
+    """Return the structured tool calls of an answer as a reply's text; empty when it has none."""
+    match completion:
+        case {"choices": [{"message": {"tool_calls": list(tool_calls)}}, *_]}:
+            return wire_reply(tool_calls)
+    return ""
 
 
 def token_counts(completion: object) -> tuple[int, int] | None:

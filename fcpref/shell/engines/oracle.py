@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fcpref.core.chains import Reply
+from fcpref.core.functions import translate
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
 
@@ -38,4 +39,5 @@ class OracleEngine:
             for text in find_task(problem.task).oracle(problem)[first.step :]:
                 if request is None:
                     break
-                request = on_reply(request, Reply(text=text))
+                said = translate(text, "tools" if first.tools else "python")
+                request = on_reply(request, Reply(text=said))

@@ -16,9 +16,11 @@ from attrs import define, field
 
 from fcpref.core.canon import content_id, short
 from fcpref.core.chains import Reply
+from fcpref.core.functions.tool_calls import CLOSING, MARKS, OPENING
 from fcpref.core.seeds import derive
 from fcpref.errors import ModelError
 from fcpref.shell.engines.base import OnReply, Request, Sampling
+from fcpref.shell.templates import render_chat, require_tools
 
 if TYPE_CHECKING:
     from random import Random  # noqa: TC004 - the rows are never structured
@@ -81,6 +83,8 @@ class TransformersEngine:
         self._on_token = on_token
         self._stops = _stop_tokens(model, tokenizer)
         self._newlines = _newline_tokens(tokenizer)
+        known = tokenizer.get_vocab()
+        self._call_marks = {known[mark] for mark in (OPENING, CLOSING, *MARKS) if mark in known}
         self._identity = {
             "engine": "transformers",
             "model": name,
@@ -96,9 +100,18 @@ class TransformersEngine:
         return self._identity
 
     def run(self, requests: Sequence[Request], on_reply: OnReply) -> None:
-        """See `Engine.run`."""
+        """See `Engine.run`.
+
+        Raises:
+            ModelError: the requests have tools, and the chat template does not show them.
+        """
         import torch
 
+        shown: list[object] = []
+        for tools in (request.tools for request in requests):
+            if tools not in shown:
+                shown.append(tools)
+                require_tools(self._tokenizer, tools, self._identity["model"])
         queue = deque(requests)
         with torch.inference_mode():
             while queue:
@@ -108,11 +121,7 @@ class TransformersEngine:
                 queue.extend(self._wave(wave, on_reply))
 
     def _render(self, request: Request) -> str:
-        chat = [{"role": m.role, "content": m.content} for m in request.messages]
-        text: str = self._tokenizer.apply_chat_template(
-            chat, tokenize=False, add_generation_prompt=True
-        )
-        return text
+        return render_chat(self._tokenizer, request.messages, request.tools)
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -191,13 +200,18 @@ class TransformersEngine:
         """Give a row its sampled token; end its reply when that is due."""
         if row.done or row.waiting:
             return
-        ended = token in self._stops or (token in self._newlines and bool(row.generated))
+        tools = bool(row.request.tools)
+        if tools:
+            # JSON may go over several lines, and some vocabularies have special tokens around it.
+            ended = token in self._stops and token not in self._call_marks
+        else:
+            ended = token in self._stops or (token in self._newlines and bool(row.generated))
         if not ended:
             row.generated.append(token)
             row.waiting.append(token)
             if len(row.generated) < self._sampling.reply_tokens:
                 return
-        cached = self._tokenizer.decode(row.generated, skip_special_tokens=True)
+        cached = self._tokenizer.decode(row.generated, skip_special_tokens=not tools)
         # Some vocabularies have tokens such as ")\n": what stands before the line's end counts.
         text = cached + (self._newlines.get(token, "") if ended else "")
         count = len(row.generated) + ended
