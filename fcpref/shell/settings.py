@@ -1,16 +1,43 @@
-"""Settings by name: ``{"lora.rank": 8}`` applied to a frozen value, types checked."""
+"""Settings by name: ``lora.rank=8`` read, and applied to a frozen value, types checked."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fcpref.core.codec import structure, unstructure
 from fcpref.errors import CodecError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 T = TypeVar("T")
+
+
+def settings(
+    texts: Sequence[str], parse: Callable[[str], object] | None = None
+) -> dict[str, object]:
+    """Read NAME=VALUE settings; a value is JSON, or else text.
+
+    Raises:
+        UsageError: one is not of this form, or a name comes twice.
+    """
+    found: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise UsageError(f"{text!r} is not of the form NAME=VALUE")
+        if name in found:
+            raise UsageError(f"{name!r} is given twice")
+        found[name] = (parse or _value)(value)
+    return found
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def changed(value: T, changes: Mapping[str, object]) -> T:

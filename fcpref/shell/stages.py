@@ -1,5 +1,6 @@
 """The stages: each reads artifacts, writes artifacts, and does what was done before only once."""
 
+from fcpref.shell.publishing import publish, write_manifest
 from fcpref.shell.stages_data import (
     make_problems,
     model_chains,
@@ -22,7 +23,7 @@ from fcpref.shell.stages_report import (
     write_report,
 )
 from fcpref.shell.verify import verify
-from fcpref.shell.workspace import Workspace, publish, write_manifest
+from fcpref.shell.workspace import Workspace
 
 __all__ = [
     "Workspace",

@@ -22,7 +22,7 @@ from fcpref.shell.sampling import SamplePlan, sample_chains
 from fcpref.shell.store import Artifact, file_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from fcpref.core.functions import Grammar
@@ -298,6 +298,16 @@ def score(workspace: Workspace, chains: Artifact) -> Artifact:
         return workspace.write("scores", scored, parents=parents)
 
     return workspace.once("scores", {"chains": chains.id}, make)
+
+
+def scores_of(workspace: Workspace, names: Sequence[str]) -> list[Artifact]:
+    """Return artifacts of scores by name; those of chains are scored.
+
+    Raises:
+        ArtifactError: there is no such artifact, or its problems are not here.
+    """
+    found = [workspace.locate(name, "chains", "scores") for name in names]
+    return [score(workspace, one) if one.header.stage == "chains" else one for one in found]
 
 
 def rescored(workspace: Workspace, chains: Artifact) -> Iterator[ScoredChain]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import gc
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve
@@ -20,7 +19,14 @@ from fcpref.core.training import DpoSpec, RunRecord, SftSpec, trained_replies
 from fcpref.errors import PairError, TrainingError
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.logs import StageLog, stage_log
-from fcpref.shell.models import ModelName, ResolvedModel, load_model, load_tokenizer, resolve
+from fcpref.shell.models import (
+    ModelName,
+    ResolvedModel,
+    load_model,
+    load_tokenizer,
+    public_name,
+    resolve,
+)
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import model_chains, parent, problems_by_id, rescored
 from fcpref.shell.stages_pairs import lint_pairs, problems_of
@@ -30,22 +36,12 @@ from fcpref.shell.workspace import Workspace, work_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from fcpref.core.chains import PromptSpec
     from fcpref.core.problems import Problem
 
 Kind = Literal["sft", "dpo"]
-
-
-def public_name(model: ResolvedModel) -> str:
-    """Return a model's name without folders of this machine; its revision says the rest."""
-    name = ModelName.parse(model.name)
-    base = name.base or name
-    if base.kind in {"path", "gguf"}:
-        base = evolve(base, target=Path(base.target).name)
-    if name.kind != "adapter":
-        return str(base)
-    return f"adapter:{short(model.revision, 12)}@{base}"
 
 
 def local_chains(
@@ -220,6 +216,8 @@ def train(
 ) -> tuple[Artifact, Path]:
     """Train a student; stage ``run``, and the adapter's folder.
 
+    Pairs are checked first, as the student's tokenizer reads them.
+
     Nothing is done when a run on the same data, student and specification is there already with
     its adapter.
 
@@ -246,7 +244,7 @@ def train(
     folder = name or f"{kind}-{short(key, 12)}"
     out = workspace.local / "adapters" / folder
     with stage_log(workspace.local / "logs", "run", key=short(key), kind=kind) as log:
-        rows = _rows(workspace, kind, data, log)
+        rows = _rows(workspace, data, log, resolved, spec)
         with workspace.progress.bar(f"training {kind}") as bar:
 
             def on_step(step: int, total: int, metrics: Mapping[str, float]) -> None:
@@ -283,11 +281,15 @@ def _trained(workspace: Workspace, key: str) -> tuple[Artifact, Path] | None:
 
 
 def _rows(
-    workspace: Workspace, kind: Kind, data: Sequence[Artifact], log: StageLog
+    workspace: Workspace,
+    data: Sequence[Artifact],
+    log: StageLog,
+    student: ResolvedModel,
+    spec: SftSpec | DpoSpec,
 ) -> list[Chain] | list[PreferencePair]:
     problems = problems_of(workspace, data)
     rows: list[Chain] | list[PreferencePair]
-    if kind == "sft":
+    if isinstance(spec, SftSpec):
         scored = [item for artifact in data for item in artifact.values(ScoredChain)]
         rows = [
             item.chain
@@ -298,7 +300,9 @@ def _rows(
             raise TrainingError("the data has test problems; train on chains of the train split")
     else:
         for artifact in data:
-            for finding in lint_pairs(workspace, artifact):
+            findings = lint_pairs(workspace, artifact, student=student, spec=spec)
+            log.write("lint", pairs=artifact.id, found=Counter(one.rule for one in findings))
+            for finding in findings:
                 if finding.severity == "error":
                     raise PairError(f"{artifact.path}: {finding.rule}: {finding.message}")
         rows = [pair for artifact in data for pair in artifact.values(PreferencePair)]

@@ -4,41 +4,49 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve
 
-from fcpref.core.chains import Message, told
+from fcpref.core.chains import Encoded, Message, render, schemas, told
 from fcpref.core.functions.tool_calls import CLOSING, MARKS, OPENING
+from fcpref.core.tasks import find_task
 from fcpref.errors import TrainingError
-from fcpref.shell.templates import render_chat
+from fcpref.shell.templates import render_chat, require_tools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fcpref.core.chains import Chain
+    from fcpref.core.chains import Chain, PromptSpec
+    from fcpref.core.functions import Grammar
+    from fcpref.core.problems import Problem
 
 _REWRITES = "the chat template is not prefix-preserving; use a model whose template is"
 _NO_MARK = "the chat template ends no turn with a special token; use a model whose does"
 
 
-@frozen(kw_only=True)
-class Encoded:
-    """A chain as tokens.
+def opening_of(
+    tokenizer: Any,  # noqa: ANN401 - transformers ships no useful types
+    name: str,
+    problem: Problem,
+    grammar: Grammar,
+    prompt: PromptSpec,
+) -> tuple[tuple[Message, ...], tuple[dict[str, Any], ...]]:
+    """Return the messages before a chain's first reply, and its functions' JSON schemas.
 
-    Attributes:
-        prompt: ids of the opening, up to where the first reply starts.
-        completion: ids of everything after it.
-        mask: for each completion id, whether it carries loss: the model's own calls and their
-            end-of-turn mark, never a function's result or the template's glue.
+    Args:
+        tokenizer: with a chat template.
+        name: the model's, for messages.
+        problem: what the chain is about.
+        grammar: the chain's call grammar, which goes before the prompt's.
+        prompt: how the problem is shown.
+
+    Raises:
+        ModelError: the `tools` grammar, and a chat template that knows no tools.
     """
-
-    prompt: tuple[int, ...]
-    completion: tuple[int, ...]
-    mask: tuple[bool, ...]
-
-    @property
-    def length(self) -> int:
-        """Tokens in all."""
-        return len(self.prompt) + len(self.completion)
+    task = find_task(problem.task)
+    own = evolve(prompt, grammar=grammar)
+    tools = schemas(own, task.toolbox)
+    require_tools(tokenizer, tools, name)
+    return render(own, task.toolbox, problem, task.exemplars), tools
 
 
 def encode_chain(
@@ -86,6 +94,20 @@ def encode_chain(
         mask += [carries] * (len(reply) + 1) + [False] * (len(glue) - 1)
     last = len(mask) - mask[::-1].index(True) if True in mask else 0
     return Encoded(prompt=tuple(prompt), completion=tuple(ids[:last]), mask=tuple(mask[:last]))
+
+
+def encode_text(
+    tokenizer: Any,  # noqa: ANN401
+    opening: Sequence[Message],
+    chain: Chain,
+    tools: Sequence[Mapping[str, Any]] = (),
+) -> tuple[int, ...]:
+    """Encode a chain's whole chat as one text, as trainers do that know no boundaries."""
+    chat = list(opening)
+    for turn in chain.turns:
+        chat.append(Message(role="assistant", content=turn.reply))
+        chat.append(told(turn.reply, turn.outcome.text, chain.grammar))
+    return tuple(_encode(tokenizer, render_chat(tokenizer, chat, tools)))
 
 
 def _printed(

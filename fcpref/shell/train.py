@@ -15,21 +15,32 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from fcpref.core.canon import short
-from fcpref.core.chains import Chain, PromptSpec, render, schemas
 from fcpref.core.codec import unstructure
 from fcpref.core.problems import Problem
-from fcpref.core.tasks import find_task
-from fcpref.core.training import DpoSpec, LoraSpec, RunRecord, SftSpec, judged_replies, trained_replies
+from fcpref.core.training import (
+    DpoSpec,
+    LoraSpec,
+    RunRecord,
+    SftSpec,
+    judged_replies,
+    trained_replies,
+)
 from fcpref.errors import ArtifactError, TrainingError
-from fcpref.shell.models import ModelName, ResolvedModel, load_model, load_tokenizer
+from fcpref.shell.models import (
+    ModelName,
+    ResolvedModel,
+    load_model,
+    load_tokenizer,
+    public_base,
+)
 from fcpref.shell.store import file_hash
-from fcpref.shell.templates import require_tools
-from fcpref.shell.tokens import Encoded, encode_chain
+from fcpref.shell.tokens import encode_chain, opening_of
 
 if TYPE_CHECKING:
+    from fcpref.core.chains import Chain, Encoded, PromptSpec
     from fcpref.core.pairs import PreferencePair
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
@@ -130,11 +141,7 @@ def _encoded(
     if problem is None:
         message = f"problem {short(chain.problem)} is not among those given; give its artifact too"
         raise TrainingError(message)
-    task = find_task(problem.task)
-    own = evolve(prompt, grammar=chain.grammar)
-    opening = render(own, task.toolbox, problem, task.exemplars)
-    tools = schemas(own, task.toolbox)
-    require_tools(tokenizer, tools, job.student.name)
+    opening, tools = opening_of(tokenizer, job.student.name, problem, chain.grammar, prompt)
     return encode_chain(tokenizer, opening, chain, trained, tools)
 
 
@@ -206,7 +213,7 @@ def _finish(
     flat = [item for row in rows for item in row]
     return RunRecord(
         kind="sft" if isinstance(spec, SftSpec) else "dpo",
-        base=str(base),
+        base=str(public_base(name)),
         student_revision=job.student.revision,
         start=start,
         data=job.data,

@@ -21,8 +21,8 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 from fcpref.errors import TrainingError
 
 if TYPE_CHECKING:
+    from fcpref.core.chains import Encoded
     from fcpref.core.training import DpoSpec, SftSpec
-    from fcpref.shell.tokens import Encoded
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 Result = tuple[dict[str, tuple[float, float]], int, str]

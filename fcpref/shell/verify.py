@@ -24,11 +24,12 @@ from fcpref.core.tasks import find_task
 from fcpref.core.training import RunRecord
 from fcpref.errors import ArtifactError, CodecError, FcprefError
 from fcpref.shell.progress import SILENT, Progress
+from fcpref.shell.publishing import MANIFEST
 from fcpref.shell.recordings import Recorded
 from fcpref.shell.stages_data import parent, plan_of, problems_by_id, replayed
 from fcpref.shell.stages_pairs import repaired
 from fcpref.shell.store import Artifact, file_hash, read_artifact
-from fcpref.shell.workspace import MANIFEST, STAGES, Workspace
+from fcpref.shell.workspace import STAGES, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ from fcpref.shell.logs import StageLog, stage_log
 from fcpref.shell.progress import SILENT, Progress
 from fcpref.shell.store import (
     Artifact,
-    file_hash,
     read_artifact,
     write_artifact,
     write_bytes,
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 STAGES = ("problems", "recording", "chains", "scores", "pairs", "run", "trials")
-MANIFEST = "manifest.json"
 _SUFFIXES = (".jsonl", ".jsonl.gz")
 _SHORTEST_PREFIX = 4
 
@@ -197,17 +194,6 @@ def code_version() -> str:
     return digest.hexdigest()
 
 
-def publish(workspace: Workspace, artifacts: Iterable[Artifact]) -> list[Path]:
-    """Copy artifacts with all that they were made from out of ``local``; return the new files."""
-    written = []
-    for artifact in ancestry(workspace, artifacts):
-        target = workspace.root / artifact.header.stage / artifact.path.name
-        if not target.exists():
-            write_bytes(target, artifact.path.read_bytes())
-            written.append(target)
-    return written
-
-
 def ancestry(workspace: Workspace, artifacts: Iterable[Artifact]) -> list[Artifact]:
     """Return artifacts and all that they were made from, as far as it is here; each once."""
     found: dict[str, Artifact] = {}
@@ -222,30 +208,6 @@ def ancestry(workspace: Workspace, artifacts: Iterable[Artifact]) -> list[Artifa
             if stage is not None:
                 waiting.append(workspace.find(parent, stage))
     return sorted(found.values(), key=lambda a: (STAGES.index(a.header.stage), a.id))
-
-
-def write_manifest(root: Path) -> Path:
-    """Write ``manifest.json`` over the artifacts under a root, ``local`` left out."""
-    rows = []
-    for stage in STAGES:
-        for path in sorted((root / stage).glob("*.jsonl*")):
-            artifact = read_artifact(path, stage=stage)
-            rows.append(
-                {
-                    "stage": stage,
-                    "id": artifact.id,
-                    "parents": list(artifact.header.parents),
-                    "count": artifact.header.count,
-                    "bytes": path.stat().st_size,
-                    "byte_hash": file_hash(path),
-                    "path": path.relative_to(root).as_posix(),
-                }
-            )
-    # One artifact a line, so that a change reads well in a diff.
-    lines = ",\n".join(json.dumps(row, sort_keys=True) for row in rows)
-    target = root / MANIFEST
-    write_bytes(target, f'{{"artifacts": [\n{lines}\n]}}\n'.encode())
-    return target
 
 
 def copy_to(artifact: Artifact, path: Path) -> Path:

@@ -246,10 +246,44 @@ def test_few_enough_literals_follow_for_a_chain_to_derive_them_all(problem):
     assert sum(step is not None for step in known.values()) <= MAX_DERIVED
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 3), (4, 3), (1, 11), (-1, -1)])
-def test_a_depth_out_of_range_is_refused(low, high):
-    with pytest.raises(ProblemError, match="is not within"):
-        generate(DeductionSpec(min_depth=low, max_depth=high), seed=0, split="train", index=0)
+@pytest.mark.parametrize(
+    ("knobs", "named"),
+    [
+        ({"min_depth": 0}, "min_depth"),
+        ({"min_depth": 4, "max_depth": 3}, "max_depth"),
+        ({"max_depth": 11}, "max_depth"),
+        ({"distractors": -1}, "distractors"),
+        ({"distractors": 38, "max_depth": 10}, "distractors"),
+        ({"others": -1}, "others"),
+        ({"others": 12}, "others"),
+        ({"negation": -0.1}, "negation"),
+        ({"negation": float("nan")}, "negation"),
+        ({"tollens": 1.5}, "tollens"),
+    ],
+)
+def test_a_knob_out_of_range_is_refused_by_name(knobs, named):
+    with pytest.raises(ValueError, match=f"'{named}' must be"):
+        DeductionSpec(**knobs)
+
+
+@given(
+    st.builds(
+        DeductionSpec,
+        max_depth=st.integers(1, 10),
+        distractors=st.integers(1, 37),
+        others=st.integers(0, 11),
+        negation=st.floats(0, 1),
+        tollens=st.floats(0, 1),
+    ),
+    st.integers(0, 2),
+)
+def test_any_knobs_in_range_give_a_problem_or_say_that_there_is_none(spec, index):
+    try:
+        problem = generate(spec, seed=0, split="train", index=index)
+    except ProblemError as error:
+        assert "problem of depth 1 found" in str(error)  # noqa: PT017 - a problem is fine too
+    else:
+        assert problem.gold == LABELS[index]
 
 
 @given(st.lists(ground_literals(), max_size=3), st.lists(rules(), max_size=4), ground_literals())

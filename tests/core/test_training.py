@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcpref.core.codec import structure, unstructure
+from fcpref.core.codec import structure, unstructure, value_id
 from fcpref.core.training import (
     DpoSpec,
     RunRecord,
@@ -82,6 +82,13 @@ def test_failed_replies_are_trained_only_where_asked(chain) -> None:
 def test_a_specification_out_of_range_is_refused(spec, wrong) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         spec(**wrong)
+
+
+def test_a_specifications_id_does_not_change_between_versions() -> None:
+    assert [value_id(spec)[:20] for spec in (SftSpec(), DpoSpec())] == [
+        "sha256:dd1127c9f0e39",
+        "sha256:40c0b131a21b9",
+    ]
 
 
 @pytest.mark.parametrize("spec", [SftSpec(), DpoSpec(loss="ipo")])

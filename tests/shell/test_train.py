@@ -225,7 +225,7 @@ def test_a_supervised_run_leaves_a_record_with_the_right_counts(data, sft) -> No
     record = sft.record
     assert unstructure(evolve(record, metrics={}, adapter="")) == {
         "kind": "sft",
-        "base": data.student.name,
+        "base": f"path:{data.student.folder.name}",
         "student_revision": data.student.revision,
         "start": "",
         "data": ("sha256:1",),
@@ -279,7 +279,7 @@ def test_dpo_goes_on_from_the_supervised_adapter_and_grows_the_margin(data, sft,
     )
     record = train_dpo(data.pairs, DPO, job)
     assert record.start == sft.record.adapter
-    assert record.base == data.student.name
+    assert record.base == f"path:{data.student.folder.name}"
     assert (record.rows, record.left_out, record.steps, record.stopped) == (6, 0, 12, "")
     assert record.metrics["loss"][0] == pytest.approx(math.log(2), abs=2e-3)
     assert record.metrics["rewards/margins"][0] == pytest.approx(0, abs=4e-3)

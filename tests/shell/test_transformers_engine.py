@@ -24,7 +24,8 @@ from fcpref.core.chains import (
 from fcpref.core.tasks import find_task
 from fcpref.errors import ModelError
 from fcpref.shell.engines.base import Request, Sampling
-from fcpref.shell.engines.transformers import TransformersEngine, _prefill
+from fcpref.shell.engines.prefill import prefill
+from fcpref.shell.engines.transformers import TransformersEngine
 from tests.tiny_model import (
     COUNTING,
     LLAMA,
@@ -170,7 +171,7 @@ def test_greedy_replies_are_those_of_the_plain_loop_for_other_models(tokenizer, 
 def test_prompts_may_be_encoded_in_any_number_of_slices(
     model, tokenizer, expected, monkeypatch, budget
 ) -> None:
-    monkeypatch.setattr("fcpref.shell.engines.transformers._CPU_PREFILL", budget)
+    monkeypatch.setattr("fcpref.shell.engines.prefill._CPU_PREFILL", budget)
     assert run(engine_of(model, tokenizer), openings()) == expected
 
 
@@ -257,7 +258,7 @@ def test_the_shared_beginning_of_prompts_is_encoded_once(model, tokenizer) -> No
 
     counted.device, counted.config = model.device, model.config
     with torch.inference_mode():
-        state = _prefill(counted, [[3, 4, 5, 6], [3, 4, 7], [3, 4, 7], [3, 4]])
+        state = prefill(counted, [[3, 4, 5, 6], [3, 4, 7], [3, 4, 7], [3, 4]])
     assert seen == [(1, 1), (3, 3)]
     assert state.position.tolist() == [4, 3, 3, 2]
     assert state.logits.shape == (4, len(tokenizer))

@@ -1,6 +1,7 @@
 """Chains: the agent loop as a pure state machine, its prompts, and what it leaves behind."""
 
 from fcpref.core.chains.chat import chat_rows, template_rows, told, wire_rows
+from fcpref.core.chains.encoded import Encoded
 from fcpref.core.chains.loop import ChainState, advance, begin, finish, messages
 from fcpref.core.chains.prompts import STUDENT, TEACHER, Exemplar, PromptSpec, render, schemas
 from fcpref.core.chains.values import Chain, Limits, Message, Reply, Stop, Turn, chain_id, replay
@@ -10,6 +11,7 @@ __all__ = [
     "TEACHER",
     "Chain",
     "ChainState",
+    "Encoded",
     "Exemplar",
     "Limits",
     "Message",

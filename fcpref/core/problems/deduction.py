@@ -12,7 +12,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import Attribute, field, frozen
+from attrs.validators import ge, le, lt
 
 from fcpref.core.logic import Atom, Formula, Not, negate, parse, saturate, show
 from fcpref.core.logic.chaining import Rule, Step, as_rule, consistent
@@ -52,20 +53,34 @@ class DeductionSpec:
     Attributes:
         min_depth: shallowest proof, from 1.
         max_depth: deepest proof, at most 10; depths are used in turn.
-        distractors: rules that the proof does not need.
-        others: individuals other than the claim's.
+        distractors: rules that the proof does not need; each has a word of its own, so that
+            there is an end to them.
+        others: individuals other than the claim's, up to 11.
         negation: probability that a literal of a rule is negated.
         tollens: probability that a step of the proof uses its rule backwards.
         formal: show formulas and not English.
     """
 
-    min_depth: int = 1
-    max_depth: int = 5
-    distractors: int = 3
-    others: int = 1
-    negation: float = 0.2
-    tollens: float = 0.15
+    min_depth: int = field(default=1, validator=[ge(1), le(MAX_DEPTH)])
+    max_depth: int = field(default=5, validator=[ge(1), le(MAX_DEPTH)])
+    distractors: int = field(default=3, validator=ge(0))
+    others: int = field(default=1, validator=[ge(0), lt(len(NAMES))])
+    negation: float = field(default=0.2, validator=[ge(0), le(1)])
+    tollens: float = field(default=0.15, validator=[ge(0), le(1)])
     formal: bool = False
+
+    @max_depth.validator
+    def _not_under_min_depth(self, _: Attribute[int], value: int) -> None:
+        if value < self.min_depth:
+            raise ValueError(f"'max_depth' must be >= 'min_depth', {self.min_depth}: {value}")
+
+    @distractors.validator
+    def _words_for_all(self, _: Attribute[int], value: int) -> None:
+        most = len(WORDS) - self.max_depth - 1
+        if value > most:
+            raise ValueError(
+                f"'distractors' must be <= {most} with 'max_depth' {self.max_depth}: {value}"
+            )
 
 
 def generate(spec: DeductionSpec, *, seed: int, split: Split, index: int) -> Problem:
@@ -74,11 +89,8 @@ def generate(spec: DeductionSpec, *, seed: int, split: Split, index: int) -> Pro
     Labels take turns, then depths, so any prefix of the stream is balanced.
 
     Raises:
-        ProblemError: the knobs are out of range, or leave no problem to be found.
+        ProblemError: the knobs leave no problem to be found.
     """
-    if not 1 <= spec.min_depth <= spec.max_depth <= MAX_DEPTH:
-        message = f"depth {spec.min_depth}..{spec.max_depth} is not within 1..{MAX_DEPTH}"
-        raise ProblemError(message)
     label = LABELS[index % len(LABELS)]
     depths = spec.max_depth - spec.min_depth + 1
     depth = spec.min_depth + (index // len(LABELS)) % depths

@@ -28,24 +28,25 @@ class LoraSpec:
 
 
 @frozen(kw_only=True)
-class SftSpec:
-    """Supervised fine-tuning on the calls of correct chains.
+class _Spec:
+    """What every training run is told.
 
     Attributes:
         learning_rate: peak, after a linear warm-up; it then falls linearly to 0.
-        epochs: passes over the chains.
-        batch: chains an optimizer step.
+        epochs: passes over the rows.
+        batch: rows an optimizer step.
         warmup: share of the steps spent warming up.
-        max_tokens: longer chains are left out and counted, never cut.
+        max_tokens: rows with a longer chain are left out and counted, never cut.
         seed: of initialisation and order.
-        lora: the adapters.
+        lora: the adapters, when the start is a plain model; of an adapter that goes on, only the
+            first trained layer counts.
         prompt: how the student's prompt is rendered; the call grammar is each chain's own.
     """
 
-    learning_rate: float = field(default=1e-3, validator=gt(0))
+    learning_rate: float = field(validator=gt(0))
     epochs: int = field(default=1, validator=ge(1))
     batch: int = field(default=8, validator=ge(1))
-    warmup: float = field(default=0.05, validator=[ge(0), lt(1)])
+    warmup: float = field(validator=[ge(0), lt(1)])
     max_tokens: int = field(default=512, validator=ge(1))
     seed: int = 0
     lora: LoraSpec = LoraSpec()
@@ -53,39 +54,39 @@ class SftSpec:
 
 
 @frozen(kw_only=True)
-class DpoSpec:
-    """Direct Preference Optimization against the policy that it starts from.
+class SftSpec(_Spec):
+    """Supervised fine-tuning on the calls of correct chains; a row is a chain.
 
     Attributes:
-        learning_rate: peak, after a linear warm-up; it then falls linearly to 0.
-        epochs: passes over the pairs.
-        batch: pairs an optimizer step.
-        warmup: share of the steps spent warming up.
+        learning_rate: as of every run; new adapters take larger steps.
+        warmup: as of every run.
+    """
+
+    learning_rate: float = field(default=1e-3, validator=gt(0))
+    warmup: float = field(default=0.05, validator=[ge(0), lt(1)])
+
+
+@frozen(kw_only=True)
+class DpoSpec(_Spec):
+    """Direct Preference Optimization against the policy that it starts from; a row is a pair.
+
+    Attributes:
+        learning_rate: as of every run.
+        warmup: as of every run.
         beta: strength of the tie to the reference.
         loss: TRL's name of the preference loss.
         sft_weight: weight of a negative log-likelihood term on the chosen chain; it keeps the
             chosen chain's likelihood up (iRPO).
-        max_tokens: pairs with a longer chain are left out and counted, never cut.
         stop_below: stop when the chosen chains' mean log-probability has fallen by more than this
             (nats a chain) against the reference; that is likelihood displacement.
-        seed: of order.
-        lora: adapters when the start is a plain model; of an adapter that goes on, only the first
-            trained layer counts.
-        prompt: how the student's prompt is rendered; the call grammar is each chain's own.
     """
 
     learning_rate: float = field(default=5e-5, validator=gt(0))
-    epochs: int = field(default=1, validator=ge(1))
-    batch: int = field(default=8, validator=ge(1))
     warmup: float = field(default=0.1, validator=[ge(0), lt(1)])
     beta: float = field(default=0.1, validator=gt(0))
     loss: str = field(default="sigmoid", validator=in_(LOSSES))
     sft_weight: float = field(default=0.2, validator=ge(0))
-    max_tokens: int = field(default=512, validator=ge(1))
     stop_below: float = field(default=20.0, validator=gt(0))
-    seed: int = 0
-    lora: LoraSpec = LoraSpec()
-    prompt: PromptSpec = STUDENT
 
 
 @frozen(kw_only=True)
@@ -94,7 +95,7 @@ class RunRecord:
 
     Attributes:
         kind: sft or dpo.
-        base: name of the published base model.
+        base: name of the base model, without folders of one machine.
         student_revision: content hash of what training started from, base included.
         start: hash of the adapter that training started from; empty when from the base.
         data: ids of the artifacts trained on.

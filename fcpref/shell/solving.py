@@ -1,0 +1,98 @@
+"""Chains by whichever engine is asked for by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import evolve, frozen
+
+from fcpref.errors import UsageError
+from fcpref.shell.engines.base import Sampling
+from fcpref.shell.sampling import SamplePlan
+from fcpref.shell.stages_data import model_chains, oracle_chains, replay_chains
+
+if TYPE_CHECKING:
+    from fcpref.shell.store import Artifact
+    from fcpref.shell.workspace import Workspace
+
+
+@frozen(kw_only=True)
+class Solver:
+    """Who solves, and how.
+
+    Attributes:
+        engine: oracle, replay, openai or transformers.
+        model: the model's name; with openai, the server's own name of it.
+        endpoint: base URL of an OpenAI-compatible server.
+        recording: what engine replay answers from, by path or by the start of its id.
+        concurrency: requests to a server at once.
+        plan: how many chains, with which prompt, within which limits.
+        sampling: how replies are drawn.
+    """
+
+    engine: str
+    model: str | None = None
+    endpoint: str | None = None
+    recording: str | None = None
+    concurrency: int = 8
+    plan: SamplePlan
+    sampling: Sampling
+
+
+def solve(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
+    """Let an engine solve problems; stage ``chains``.
+
+    Raises:
+        UsageError: no such engine, or an option that it needs is missing.
+        ArtifactError: there is no such recording.
+        ModelError: the model cannot be found or loaded.
+        EndpointError: the server does not answer.
+    """
+    if solver.engine not in _ENGINES:
+        raise UsageError(f"no engine {solver.engine!r}; there are {', '.join(_ENGINES)}")
+    return _ENGINES[solver.engine](workspace, problems, solver)
+
+
+def _by_oracle(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
+    return oracle_chains(workspace, problems, solver.plan.limits, solver.plan.prompt.grammar)
+
+
+def _by_replay(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
+    recording = workspace.locate(_needed(solver.recording, "--recording"), "recording")
+    if problems.id not in recording.header.parents:
+        raise UsageError(f"{recording.path}: is not a recording of {problems.path}")
+    return replay_chains(workspace, recording)
+
+
+def _by_openai(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
+    from fcpref.shell.engines.openai import OpenAIEngine
+
+    engine = OpenAIEngine(
+        endpoint=_needed(solver.endpoint, "--endpoint"),
+        model=_needed(solver.model, "--model"),
+        sampling=evolve(solver.sampling, reply_tokens=solver.plan.limits.reply_tokens),
+        concurrency=solver.concurrency,
+    )
+    engine.check()
+    return model_chains(workspace, problems, engine, solver.plan)
+
+
+def _by_transformers(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
+    from fcpref.shell.stages_models import local_chains
+
+    model = _needed(solver.model, "--model")
+    return local_chains(workspace, problems, model, solver.plan, solver.sampling)
+
+
+_ENGINES = {
+    "oracle": _by_oracle,
+    "replay": _by_replay,
+    "openai": _by_openai,
+    "transformers": _by_transformers,
+}
+
+
+def _needed(value: str | None, option: str) -> str:
+    if value is None:
+        raise UsageError(f"this engine needs {option}")
+    return value

@@ -1,0 +1,44 @@
+"""Settings by name: read from text, applied to a frozen value."""
+
+from __future__ import annotations
+
+import pytest
+
+from fcpref.core.training import SftSpec
+from fcpref.errors import UsageError
+from fcpref.shell.settings import changed, settings
+
+
+def test_a_setting_is_json_or_else_text():
+    texts = ["epochs=2", "lora.rank=8", "loss=ipo", "formal=true", "note=a=b", "empty="]
+
+    assert settings(texts) == {
+        "epochs": 2,
+        "lora.rank": 8,
+        "loss": "ipo",
+        "formal": True,
+        "note": "a=b",
+        "empty": "",
+    }
+
+
+def test_settings_are_read_by_the_parser_given():
+    assert settings(["base=1e10"], parse=str) == {"base": "1e10"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [(["x"], "not of the form NAME=VALUE"), (["=1"], "NAME=VALUE"), (["x=1", "x=1"], "twice")],
+)
+def test_what_is_no_setting_is_refused(texts, said):
+    with pytest.raises(UsageError, match=said):
+        settings(texts)
+
+
+def test_settings_are_typed():
+    spec = changed(SftSpec(), {"lora.rank": 4, "learning_rate": 1})
+
+    assert (spec.lora.rank, spec.learning_rate) == (4, 1.0)
+    for wrong in ({"rank": 4}, {"lora.depth": 4}, {"epochs": "2"}, {"epochs": 0}, {"seed.x": 1}):
+        with pytest.raises(UsageError, match="setting"):
+            changed(SftSpec(), wrong)
