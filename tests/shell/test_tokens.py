@@ -343,5 +343,5 @@ def test_a_tools_template_that_rewrites_earlier_turns_is_refused() -> None:
 def test_the_tag_that_ends_a_call_ends_no_turn(special) -> None:
     tokenizer = byte_tokenizer((), QWEN.replace("        {{- '<|im_end|>\\n' }}\n", "", 1))
     tokenizer.add_tokens(["<tool_call>", "</tool_call>"], special_tokens=special)
-    tokenizer.add_tokens(["Answer"])
+    tokenizer.add_tokens(['"arguments"'])
     refused(tokenizer, "ends no turn with a special token")
