@@ -25,7 +25,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fcpref.core.chains import STUDENT, TEACHER, Chain, Limits, PromptSpec, Turn
     from fcpref.core.evaluation import Trial, compare, summarise
-    from fcpref.core.functions import Call, Outcome, Signature, Toolbox, execute, parse_call
+    from fcpref.core.functions import (
+        Call,
+        Outcome,
+        Signature,
+        Toolbox,
+        execute,
+        parse_call,
+        parse_tool_call,
+    )
     from fcpref.core.pairs import PairSpec, PreferencePair, chain_pairs, lint
     from fcpref.core.problems import Problem, problem_id
     from fcpref.core.scores import Score, ScoredChain, Verdict, score_chain
@@ -45,6 +53,7 @@ _HOMES = {
         "Toolbox",
         "execute",
         "parse_call",
+        "parse_tool_call",
     ),
     "fcpref.core.pairs": ("PairSpec", "PreferencePair", "chain_pairs", "lint"),
     "fcpref.core.problems": ("Problem", "problem_id"),
@@ -65,6 +74,7 @@ __all__ = [  # noqa: RUF022 - in the order of the package's layers
     "Toolbox",
     "execute",
     "parse_call",
+    "parse_tool_call",
     "STUDENT",
     "TEACHER",
     "Chain",

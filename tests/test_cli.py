@@ -89,6 +89,47 @@ def test_a_chain_of_stages_by_path_and_by_id(made, problems, tmp_path):
     assert (tmp_path / "artifacts" / "local" / "done").is_dir()
 
 
+def test_the_call_grammar_is_chosen_by_an_option(made, fcpref, problems):
+    chains = {
+        grammar: made("chains", problems["id"], "--grammar", grammar)
+        for grammar in ("python", "tools")
+    }
+
+    assert chains["python"] == made("chains", problems["id"])
+    first = {
+        grammar: json.loads(Path(one["path"]).read_text().splitlines()[1])
+        for grammar, one in chains.items()
+    }
+    assert "grammar" not in first["python"]
+    assert first["tools"]["grammar"] == "tools"
+    replies = [turn["reply"] for turn in first["tools"]["turns"]]
+    assert all(json.loads(reply).keys() == {"name", "arguments"} for reply in replies)
+    assert made("verify")["differences"] == []
+    refused(fcpref("chains", problems["id"], "--grammar", "xml"), "--grammar")
+
+
+@pytest.mark.parametrize("command", ["chains", "evaluate"])
+def test_help_shows_both_grammars(fcpref, command):
+    text = " ".join(fcpref(command, "--help").stdout.split())
+
+    assert "--grammar [python|tools]" in text
+    assert "Add(a=2, b=3)" in text
+    assert '{"name": "Add", "arguments": {"a": 2, "b": 3}}' in text
+    assert "default: python" in text
+
+
+def test_evaluate_passes_the_grammar_on(fcpref, problems, monkeypatch):
+    prompts = []
+    monkeypatch.setattr(
+        "fcpref.shell.stages_models.evaluate",
+        lambda *_, prompt, **__: prompts.append(prompt) or problems,
+    )
+    for words in ((), ("--grammar", "tools")):
+        fcpref("evaluate", "path:x", problems["id"], *words)
+
+    assert [prompt.grammar for prompt in prompts] == ["python", "tools"]
+
+
 def test_out_writes_a_copy(made, fcpref, tmp_path):
     out = tmp_path / "own.jsonl.gz"
     given = made("problems", "math.word", "--count", 2, "--out", out)

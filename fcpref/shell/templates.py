@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from fcpref.core.chains import Message, chat_rows, template_rows
+from fcpref.core.functions import Call, parse_tool_call, show_tool_call
+from fcpref.core.functions.tool_calls import CLOSING, MARKS, OPENING
 from fcpref.errors import ModelError
 
 if TYPE_CHECKING:
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
 
 # Nothing that a template would say by itself.
 _ARGUMENT, _RESULT = "argument-7351", "result-7351"
+_JSON = re.compile(rf"{{[^{{}}]*{{[^{{}}]*{_ARGUMENT}[^{{}}]*}}[^{{}}]*}}")
 
 
 def render_chat(
@@ -44,7 +48,7 @@ def require_tools(
     tools: Sequence[Mapping[str, Any]],
     name: str,
 ) -> None:
-    """Make sure that a template shows functions, a call of one, and its result.
+    """Make sure that a template shows functions, a call of one in a form that is read, its result.
 
     Args:
         tokenizer: with a chat template.
@@ -52,20 +56,22 @@ def require_tools(
         name: the model's, for the message.
 
     Raises:
-        ModelError: it does not: many templates leave out what they do not know, silently.
+        ModelError: it does not. Many templates leave out what they do not know, silently; some
+            write calls as XML or in a language of their own.
     """
     if not tools:
         return
     names = [str(tool["function"]["name"]) for tool in tools]
-    call = f'{{"name": "{names[0]}", "arguments": {{"a": "{_ARGUMENT}"}}}}'
+    call = Call(function=names[0], keywords=(("a", _ARGUMENT),))
     chat = (
         Message(role="user", content="Go."),
-        Message(role="assistant", content=call),
+        Message(role="assistant", content=show_tool_call(call)),
         Message(role="tool", content=_RESULT),
     )
     try:
         # Without the call first: its name must not stand in for the list of functions.
         listed = render_chat(tokenizer, chat[:1], tools)
+        called = render_chat(tokenizer, chat[:2], tools, prompt=False)
         text = render_chat(tokenizer, chat, tools)
     except Exception as error:  # noqa: BLE001 - templates raise anything
         raise _refusal(name, f"fails on tools ({' '.join(str(error).split())[:100]})") from None
@@ -73,10 +79,40 @@ def require_tools(
         raise _refusal(name, "shows no tools")
     if _ARGUMENT not in text or _RESULT not in text:
         raise _refusal(name, "shows no tool calls or no results of them")
+    if parse_tool_call(_reply(tokenizer, listed, called)) != call:
+        raise _refusal(name, "writes calls in a form that is not read here")
+
+
+def before_mark(
+    tokenizer: Any,  # noqa: ANN401
+    turn: str,
+) -> str | None:
+    """Return what a rendered turn says before its end-of-turn mark; None when it has no such mark.
+
+    The mark is the last special token; what templates put around calls is none.
+    """
+    around = {OPENING, CLOSING, *MARKS}
+    ends = [
+        turn.rfind(token.content)
+        for token in tokenizer.added_tokens_decoder.values()
+        if token.special and token.content not in around
+    ]
+    end = max(ends, default=-1)
+    return turn[:end] if end >= 0 else None
+
+
+def _reply(tokenizer: Any, before: str, text: str) -> str:  # noqa: ANN401
+    """Return the reply that a template printed; where it rewrites the chat, the JSON in it."""
+    if text.startswith(before):
+        turn = text[len(before) :]
+        said = before_mark(tokenizer, turn)
+        return turn if said is None else said
+    found = _JSON.search(text)
+    return found[0] if found else ""
 
 
 def _refusal(name: str, what: str) -> ModelError:
     return ModelError(
         f"{name}: its chat template {what}; use the python grammar, or a model whose template "
-        "knows tools"
+        "writes JSON tool calls"
     )

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from fcpref.core.chains import Encoded, Message, render, schemas, told
-from fcpref.core.functions.tool_calls import CLOSING, MARKS, OPENING
 from fcpref.core.tasks import find_task
 from fcpref.errors import TrainingError
-from fcpref.shell.templates import render_chat, require_tools
+from fcpref.shell.templates import before_mark, render_chat, require_tools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,20 +115,13 @@ def _printed(
     before: str,
     tools: Sequence[Mapping[str, Any]],
 ) -> str:
-    """Return what the template prints of the last message, up to its end-of-turn mark."""
     text = render_chat(tokenizer, chat, tools, prompt=False)
     if not text.startswith(before):
         raise TrainingError(_REWRITES)
-    around = {OPENING, CLOSING, *MARKS}
-    ends = [
-        text.rfind(token.content, len(before))
-        for token in tokenizer.added_tokens_decoder.values()
-        if token.special and token.content not in around
-    ]
-    end = max(ends, default=-1)
-    if end < 0:
+    said = before_mark(tokenizer, text[len(before) :])
+    if said is None:
         raise TrainingError(_NO_MARK)
-    return text[len(before) : end]
+    return said
 
 
 def _encode(tokenizer: Any, text: str) -> list[int]:  # noqa: ANN401

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import evolve, frozen
 
-from fcpref.core.chains import STUDENT, TEACHER, Chain, Limits, Reply
+from fcpref.core.chains import STUDENT, TEACHER, Chain, Limits, Message, Reply, schemas
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, ReplayMissError
+from fcpref.shell.engines.base import Request
 from fcpref.shell.recordings import (
     Recorded,
     Recording,
     RecordingEngine,
     ReplayEngine,
     expect_identity,
+    opening_hash,
+    reply_key,
     seal,
 )
 from fcpref.shell.sampling import SamplePlan, sample_chains
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from fcpref.shell.engines.base import OnReply, Request
+    from fcpref.shell.engines.base import OnReply
 
 TASK = find_task("math.word")
 IDENTITY = {"engine": "fake", "model": "path:fake", "revision": "1", "sampling": "greedy"}
@@ -210,6 +213,35 @@ def test_a_changed_result_of_an_earlier_call_is_named(sealed) -> None:
     changed = write_artifact(sealed.artifact.path.parent, "recording", values, spec=spec)
     message = miss(evolve(sealed, artifact=changed), sealed.problems)
     assert "step 1; the messages before it differ" in message
+
+
+def test_another_call_grammar_is_another_opening(sealed) -> None:
+    tools = evolve(PLAN, prompt=evolve(STUDENT, grammar="tools"))
+    message = miss(sealed, sealed.problems, tools)
+    assert "step 0; the opening messages differ" in message
+
+
+SAID = (
+    Message(role="system", content="Add(a, b)"),
+    Message(role="user", content="How many?"),
+    Message(role="assistant", content="Add(a=1, b=2)"),
+    Message(role="user", content="3"),
+)
+
+
+def test_keys_of_python_replies_are_those_of_before_there_were_two_grammars() -> None:
+    request = Request(job="p/0", step=0, messages=SAID)
+    assert reply_key({"engine": "fake"}, request) == "58f907705db875aa41c358ff68cfda07"
+    assert opening_hash(request) == "4d1ed235d327"
+
+
+def test_a_key_depends_on_the_function_schemas() -> None:
+    spec = evolve(TEACHER, grammar="tools")
+    tools = schemas(spec, TASK.toolbox), schemas(spec, find_task("fol.deduction").toolbox)
+    brief = schemas(evolve(spec, detail="signatures"), TASK.toolbox)
+    requests = [Request(job="p/0", step=0, messages=SAID, tools=t) for t in ((), *tools, brief)]
+    assert len({reply_key(IDENTITY, request) for request in requests}) == 4
+    assert len({opening_hash(request) for request in requests}) == 4
 
 
 def test_a_sample_that_was_not_recorded_is_named(sealed) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import pytest
 
 from fcpref.core.chains import STUDENT, Message, PromptSpec, render, schemas
@@ -57,7 +59,15 @@ def test_a_call_and_its_result_are_printed_by_the_template(template, ending) -> 
     assert all(tool["function"]["description"] in text for tool in TOOLS)
 
 
-@pytest.mark.parametrize("template", [QWEN, LLAMA])
+@pytest.mark.parametrize(
+    "template",
+    [
+        *(QWEN, LLAMA),
+        QWEN.replace("{%- for message", "{{ messages | length }}{%- for message"),
+        QWEN.replace("'\\n<tool_call>", "'\\n<think>\\n\\n</think>\\n\\n<tool_call>"),
+    ],
+    ids=["tagged", "bare", "rewriting", "thinking"],
+)
 def test_a_template_that_knows_tools_is_taken(template) -> None:
     require_tools(byte_tokenizer((), template), TOOLS, "m")
 
@@ -66,6 +76,13 @@ def test_a_template_that_knows_tools_is_taken(template) -> None:
 WITHOUT_CALLS = QWEN.replace("message.tool_calls or []", "[]")
 WITHOUT_RESULTS = LLAMA.replace("{{ message.content }}", "{{ message.text }}")
 ARGUMENTS_AS_TEXT = QWEN.replace("call.arguments | tojson", "call.arguments + ''")
+AS_TUPLES = QWEN.replace("call.arguments | tojson", "call.arguments | items | list | string")
+AS_PYTHON = (
+    LLAMA.replace('{"name": "', "[")
+    .replace("""", "parameters": '""", "(' ")
+    .replace("+ '}'", "+ ')]'")
+)
+TAGGED = LLAMA.replace('{"name', '<|tool_call|>{"name')
 REFUSES = "{{ raise_exception('no roles\\nbut two') if tools else '' }}" + CHATML
 
 
@@ -76,6 +93,9 @@ REFUSES = "{{ raise_exception('no roles\\nbut two') if tools else '' }}" + CHATM
         (WITHOUT_CALLS, "shows no tool calls or no results"),
         (WITHOUT_RESULTS, "shows no tool calls or no results"),
         (ARGUMENTS_AS_TEXT, "fails on tools"),
+        (AS_TUPLES, "writes calls in a form that is not read here"),
+        (AS_PYTHON, "writes calls in a form that is not read here"),
+        (TAGGED, "writes calls in a form that is not read here"),
         (REFUSES, "fails on tools (no roles but two)"),
     ],
 )
@@ -84,9 +104,36 @@ def test_a_template_that_leaves_something_out_is_refused_in_one_line(template, s
         require_tools(byte_tokenizer((), template), TOOLS, "hub:a/b")
     text = str(caught.value)
     assert text.startswith(f"hub:a/b: its chat template {said}")
-    assert text.endswith("; use the python grammar, or a model whose template knows tools")
+    assert text.endswith(
+        "; use the python grammar, or a model whose template writes JSON tool calls"
+    )
     assert "\n" not in text
 
 
 def test_without_tools_any_template_will_do() -> None:
     require_tools(byte_tokenizer((), REFUSES), (), "m")
+
+
+def published(name: str):
+    """Return a tokenizer with a published model's template, as TRL ships it."""
+    file = files("trl") / "chat_templates" / f"{name}.jinja"
+    if not file.is_file():
+        pytest.skip(f"this version of trl has no {name}.jinja")
+    tokenizer = byte_tokenizer((), file.read_text(encoding="utf-8"))
+    tokenizer.add_special_tokens({"extra_special_tokens": ["<|im_start|>", "<|eot_id|>"]})
+    return tokenizer
+
+
+@pytest.mark.parametrize(
+    "name", ["qwen2_5", "qwen3", "qwen3_training", "qwen3_instruct_2507", "llama3_1", "llama3_2"]
+)
+def test_published_templates_that_write_json_calls_are_taken(name) -> None:
+    tokenizer = published(name)
+    require_tools(tokenizer, TOOLS, name)
+    assert "103/30" in render_chat(tokenizer, CHAT, TOOLS)
+
+
+@pytest.mark.parametrize("name", ["qwen3_5_nothink", "glm4moe", "gemma3_training", "phi3"])
+def test_published_templates_that_write_none_are_refused(name) -> None:
+    with pytest.raises(ModelError, match=f"{name}: its chat template"):
+        require_tools(published(name), TOOLS, name)

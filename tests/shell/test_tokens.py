@@ -319,17 +319,29 @@ def test_failed_tool_calls_are_masked_in_supervised_training_and_kept_in_pairs(k
     assert sft.completion == dpo.completion
 
 
-@pytest.mark.parametrize(
-    ("template", "said"),
-    [
-        (QWEN.replace("{%- for message", "{{ messages | length }}{%- for message"), "prefix"),
-        (QWEN.replace("\n        {{- '<|im_end|>\\n' }}", "", 1), "special token"),
-    ],
-)
-def test_a_tools_template_that_cannot_be_trained_on_is_refused(template, said) -> None:
+def test_an_end_of_turn_mark_within_a_text_ends_nothing(knowing) -> None:
+    tokenizer, printed = knowing
+    thought = f'{{"name": "Reasoning", "arguments": {{"thought": "a {MARK} b"}}}}'
+    opening, chain = tools_chain(word_problem(0), [thought])
+    encoded = encode_chain(tokenizer, opening, chain, [True], SCHEMAS)
+    assert trained_text(tokenizer, encoded) == printed(thought) + MARK
+
+
+def refused(tokenizer, said: str) -> None:
     problem = word_problem(0)
     opening, chain = tools_chain(problem, tool_calls_of(problem))
     with pytest.raises(TrainingError, match=said):
-        encode_chain(
-            byte_tokenizer((), template), opening, chain, [True] * len(chain.turns), SCHEMAS
-        )
+        encode_chain(tokenizer, opening, chain, [True] * len(chain.turns), SCHEMAS)
+
+
+def test_a_tools_template_that_rewrites_earlier_turns_is_refused() -> None:
+    template = QWEN.replace("{%- for message", "{{ messages | length }}{%- for message")
+    refused(byte_tokenizer((), template), "not prefix-preserving")
+
+
+@pytest.mark.parametrize("special", [False, True])
+def test_the_tag_that_ends_a_call_ends_no_turn(special) -> None:
+    tokenizer = byte_tokenizer((), QWEN.replace("        {{- '<|im_end|>\\n' }}\n", "", 1))
+    tokenizer.add_tokens(["<tool_call>", "</tool_call>"], special_tokens=special)
+    tokenizer.add_tokens(['"arguments"'])
+    refused(tokenizer, "ends no turn with a special token")

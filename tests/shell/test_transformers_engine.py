@@ -336,7 +336,12 @@ def scripted_calls(monkeypatch, template: str, said: Sequence[str], *, special: 
         special: the tags around a call are special tokens.
     """
     tokenizer = byte_tokenizer([template], template)
-    tokenizer.add_tokens(["<tool_call>", "</tool_call>"], special_tokens=special)
+    tags = ["<tool_call>", "</tool_call>"]
+    if special:
+        tokenizer.add_special_tokens({"extra_special_tokens": ["<|im_start|>", *tags]})
+        assert {*tokenizer.convert_tokens_to_ids(tags)} <= {*tokenizer.all_special_ids}
+    else:
+        tokenizer.add_tokens(tags)
     engine = TransformersEngine(
         tiny_llama(tokenizer), tokenizer, name="m", revision="1", sampling=Sampling(reply_tokens=99)
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from fcpref.core.chains import Message
+from fcpref.core.chains import Message, PromptSpec, render, schemas
+from fcpref.core.tasks import find_task
 from fcpref.errors import EndpointError
 from fcpref.shell.engines.base import Request
+from fcpref.shell.templates import render_chat
 from tests.shell.test_transformers_serve import engine, run_chains, serving, student_folder
+from tests.tiny_model import QWEN, byte_tokenizer, save_tiny
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +44,23 @@ def test_a_server_that_goes_down_ends_the_run_and_keeps_what_came(tmp_path):
                 [Request(job="p/0", step=0, messages=(message,))], on_reply
             )
     assert len(kept) == 1
+
+
+def test_a_real_server_takes_functions_calls_and_results(tmp_path):
+    tokenizer = byte_tokenizer([QWEN], QWEN)
+    task = find_task("math.word")
+    spec = PromptSpec(detail="help", shots=1, grammar="tools")
+    opening = render(spec, task.toolbox, task.exemplars[1].problem, task.exemplars)
+    tools = schemas(spec, task.toolbox)
+    got = []
+    folder = save_tiny(tmp_path / "tiny", tokenizer).folder
+    with serving(folder, tmp_path) as (endpoint, _):
+        asking = engine(endpoint, str(folder))
+        asking.run(
+            [Request(job="p/0", step=0, messages=opening, tools=tools)],
+            lambda _, reply: got.append(reply),
+        )
+    # The worked example's calls and results, and all functions, are in what the model read.
+    expected = len(tokenizer(render_chat(tokenizer, opening, tools))["input_ids"])
+    assert asking.usage.prompt_tokens == expected
+    assert len(got) == 1

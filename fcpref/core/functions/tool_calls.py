@@ -3,7 +3,8 @@
 One call is ``{"name": "Add", "arguments": {"a": 2, "b": -3.5}}``, bare (Llama 3, which says
 ``parameters``), in a code fence, or between ``<tool_call>`` and ``</tool_call>`` (Hermes, Qwen2.5).
 It may be the only item of a list, and wrapped as the chat completions API wraps it
-(``{"type": "function", "function": {...}}``, arguments as JSON text).
+(``{"type": "function", "function": {...}}``, arguments as JSON text). A thought before it, between
+``<think>`` and ``</think>`` (Qwen3), is no part of it.
 
 Numbers are taken from the source text, so 0.1 is exactly 1/10. Length and nesting are bounded
 before reading, digits before a number is made. What JSON has no word for goes so: an endless
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 OPENING, CLOSING = "<tool_call>", "</tool_call>"
+THOUGHT, THOUGHT_END = "<think>", "</think>"
 MARKS = ("<|python_tag|>", "[TOOL_CALLS]")
 """What Llama 3.1 and Mistral put before a call."""
 
@@ -54,7 +56,11 @@ def parse_tool_call(reply: str) -> Call | Outcome:
     """
     if len(reply) > MAX_REPLY:
         return refusal(FailureCode.LIMIT, f"a reply may have {MAX_REPLY} characters at most")
-    text = unfenced(reply)
+    text = reply.strip()
+    # A template may open the thought itself, so that the reply only closes it.
+    if text.startswith((THOUGHT, THOUGHT_END)):
+        text = text.partition(THOUGHT_END)[2]
+    text = unfenced(text)
     for mark in MARKS:
         text = text.removeprefix(mark).lstrip()
     tagged = text.startswith(OPENING)
