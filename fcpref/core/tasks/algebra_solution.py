@@ -132,14 +132,15 @@ class _Elimination:
         for letter, value in self.solved.items():
             if letter in needed:
                 needed |= value.letters
+        if not needed <= set(self.solved):
+            return False
         for letter, value in reversed(self.solved.items()):
-            if letter not in needed:
-                continue
-            sides: Sides = (variable(letter), value)
-            for other in sorted(value.letters):
-                sides = self.put(sides, other, self.solved[other])
-            self.solved[letter] = sides[1]
-        return all(self.solved[letter].number is not None for letter in needed & set(self.solved))
+            if letter in needed:
+                sides: Sides = (variable(letter), value)
+                for other in sorted(value.letters):
+                    sides = self.put(sides, other, self.solved[other])
+                self.solved[letter] = sides[1]
+        return True
 
     def ask(self, asked: Reading) -> None:
         sides = asked.sides
