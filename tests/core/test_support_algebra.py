@@ -87,6 +87,7 @@ def test_stated_equations_support_when_they_say_what_the_problem_says():
         ("Subtract(13, 6)",),
         ("Add(4, 3)", "Multiply(1, 7)"),
         ("SolveLinear('6w + 8 = 38', 'w')", "Add(4, 3)"),
+        ("SolveLinear('6w + 8 = 38', 'w')", "Add(5, 2)"),
     ],
 )
 def test_a_guess_is_not_supported(replies):
@@ -120,6 +121,27 @@ def test_an_equation_solved_in_the_head_supports_nothing(equation):
     replies = ("Equation('3*(x+4) = 30 + 2x')", "Simplify('3(x + 4) = 30 + 2x')",
                "SolveLinear('3x + 12 = 2x + 30', 'x')")  # fmt: skip
     assert verdict(BRACKET, *replies) is Verdict.CORRECT
+
+
+def test_an_equation_that_the_answer_can_do_without_need_not_be_used():
+    problem = algebra_problem(
+        "x + y = 9\nx - y = 2\nx + y + z = 30\nWhat is x?", "5.5",
+        "x + y = 9", "x - y = 2", "x + y + z = 30", asked="x", formal=True,
+    )  # fmt: skip
+    replies = ("SolveLinear('x - y = 2', 'y')", "Substitute('x + y = 9', 'y', 'x - 2')",
+               "SolveLinear('2x - 2 = 9', 'x')")  # fmt: skip
+    assert verdict(problem, *replies) is Verdict.CORRECT
+    assert verdict(problem, "SolveLinear('x - y = 2', 'y')", "Add(9, 2)") is Verdict.UNSUPPORTED
+
+
+def test_a_value_found_on_the_way_makes_no_guess_good():
+    problem = algebra_problem(
+        "4x = 20\n2x + 3y = 31\nWhat is y?", "7", "4x = 20", "2x + 3y = 31", asked="y", formal=True
+    )
+    assert verdict(problem, "SolveLinear('4x = 20', 'x')", "Add(5, 2)") is Verdict.UNSUPPORTED
+    found = ("SolveLinear('4x = 20', 'x')", "Substitute('2x + 3y = 31', 'x', 5)",
+             "SolveLinear('3y + 10 = 31', 'y')")  # fmt: skip
+    assert verdict(problem, *found) is Verdict.CORRECT
 
 
 def test_a_sequence_is_computed_step_by_step():

@@ -4,7 +4,8 @@ Where the problem asks for unknowns, the answer must be computed from values tha
 were solved to. In a formal problem these stand in the text. In words they are stated by `Equation`,
 and one counts only when it says what a sentence says: it is equivalent to that sentence's equation
 and uses the same numbers, each as often, so that no solved form can be passed off as read. The
-problem's plain numbers may then take part in a computation, but no answer rests on them alone.
+problem's plain numbers may then take part in a computation, but no answer rests on them alone; and
+every equation without which the answer would be open must be behind it.
 
 Where the problem has no unknowns, the answer must be computed from the problem's numbers, with 1, 2
 and 100 as the only constants.
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from fcpref.core.numbers import read_number
 from fcpref.core.problems.algebra_syntax import Reading, read
-from fcpref.core.problems.polynomials import scale, subtract
+from fcpref.core.problems.polynomials import Polynomial, scale, solve_for, substitute, subtract
 from fcpref.core.problems.quantities import quantities
 from fcpref.core.scores.grounding import Grounding
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from fcpref.core.functions import Memory
     from fcpref.core.functions.values import Fact
     from fcpref.core.problems import Problem
-    from fcpref.core.problems.polynomials import Polynomial
 
 CONSTANTS = frozenset(Fraction(value) for value in (1, 2, 100))
 _LETTER = re.compile(r"[a-z=]")
@@ -53,7 +53,10 @@ def supports(memory: Memory) -> tuple[int, ...] | None:
             grounding.take(fact)
         elif problem.claim is not None:
             _take(fact, proofs, grounding, problem)
-    return grounding.proofs.get(answer)
+    evidence = grounding.proofs.get(answer)
+    if evidence is None or not _needed(problem) <= _used_equations(memory, evidence):
+        return None
+    return evidence
 
 
 def _take(
@@ -75,6 +78,40 @@ def _take(
 def _is_algebra(fact: Fact) -> bool:
     # Arithmetic facts are made of numbers only; a stated equation uses nothing.
     return not fact.uses or any(_LETTER.search(text) for text in fact.uses)
+
+
+def _used_equations(memory: Memory, evidence: tuple[int, ...]) -> frozenset[object]:
+    facts = [fact for fact in memory.facts if fact.call in evidence]
+    return frozenset(_fingerprint(key) for fact in facts for key in fact.uses or (fact.key,))
+
+
+@lru_cache(maxsize=4_096)
+def _needed(problem: Problem) -> frozenset[object]:
+    """Return the equations that the answer cannot do without."""
+    asked = read(problem.claim.formula) if problem.claim else None
+    if not isinstance(asked, Reading):
+        return frozenset()
+    formulas = [given.formula for given in problem.givens]
+    return frozenset(
+        _fingerprint(formula)
+        for index, formula in enumerate(formulas)
+        if not _determined(asked.sides[0], (*formulas[:index], *formulas[index + 1 :]))
+    )
+
+
+def _determined(asked: Polynomial, formulas: tuple[str, ...]) -> bool:
+    """Tell whether linear equations leave one value for an expression."""
+    readings = [found for text in formulas if isinstance(found := read(text), Reading)]
+    left = [subtract(*reading.sides) for reading in readings if len(reading.sides) > 1]
+    value: Polynomial | None = asked
+    while left:
+        equation = left.pop()
+        letter = min(equation.letters, default="") if equation else ""
+        solved = solve_for(equation, Polynomial(), letter) if equation and letter else None
+        if solved is not None:
+            value = value and substitute(value, letter, solved)
+            left = [other and substitute(other, letter, solved) for other in left]
+    return value is not None and value.number is not None
 
 
 def _says_what_the_problem_says(key: str, problem: Problem) -> bool:
