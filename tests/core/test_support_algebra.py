@@ -144,6 +144,17 @@ def test_a_value_found_on_the_way_makes_no_guess_good():
     assert verdict(problem, *found) is Verdict.CORRECT
 
 
+def test_a_right_way_after_a_wrong_one_counts():
+    wrong = ("Equation('21 + 7p = 45 + 3p - 2*0')", "Equation('3p + 3 = 21')",
+             "SolveLinear('3p + 3 = 21', 'p')")  # fmt: skip
+    right = ("Equation('2p + 3c = 21')", "Equation('7p + c = 45')",
+             "SolveLinear('7p + c = 45', 'c')", "Substitute('2p + 3c = 21', 'c', '-7p + 45')",
+             "SolveLinear('-19p + 135 = 21', 'p')")  # fmt: skip
+    assert math_chain(WORDS, *wrong).turns[-1].outcome.text == "p = 6"
+    assert verdict(WORDS, *wrong) is Verdict.UNSUPPORTED
+    assert score(WORDS, *wrong, *right).evidence == (3, 4, 5, 6, 7)
+
+
 def test_a_sequence_is_computed_step_by_step():
     replies = ("Subtract(10, 1)", "Multiply(9, 4)", "Add(7, 36)")
     assert verdict(SEQUENCE, *replies) is Verdict.CORRECT

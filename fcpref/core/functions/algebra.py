@@ -53,18 +53,23 @@ def _equation(arguments: Arguments, memory: Memory) -> Effect:
         return _refused(reading, memory)
     if len(reading.sides) != _EQUATION:
         return fail(memory, FailureCode.ARGUMENT_DOMAIN, "an equation has an equals sign")
-    if reading.key in _known(memory):
+    reason = _why_not_said(reading, memory.problem)
+    if reading.key in _shown(memory.problem) or (reason and reading.key in _known(memory)):
         return succeed(memory, _copy(arguments["equation"]))
-    foreign = reading.letters - _letters(memory.problem)
-    if foreign or not reading.letters:
-        text = f"{min(foreign)} is no unknown of the problem" if foreign else "no unknown is left"
-        return fail(memory, FailureCode.ARGUMENT_DOMAIN, text)
-    missing = [number for number in reading.numbers if number not in _numbers(memory.problem)]
-    if missing:
-        text = f"{missing[0]} is not a number of the problem"
-        return fail(memory, FailureCode.ARGUMENT_DOMAIN, text)
-    new = Fact(key=reading.key, uses=(), call=memory.steps)
-    return succeed(evolve(memory, facts=(*memory.facts, new)), _copy(arguments["equation"]))
+    if reason:
+        return fail(memory, FailureCode.ARGUMENT_DOMAIN, reason)
+    return succeed(_with(memory, reading.key, ()), _copy(arguments["equation"]))
+
+
+def _why_not_said(reading: Reading, problem: Problem) -> str:
+    """Return why the problem cannot say an equation; empty when it may."""
+    foreign = reading.letters - _letters(problem)
+    if foreign:
+        return f"{min(foreign)} is no unknown of the problem"
+    if not reading.letters:
+        return "no unknown is left"
+    missing = [number for number in reading.numbers if number not in _numbers(problem)]
+    return f"{missing[0]} is not a number of the problem" if missing else ""
 
 
 def _simplify(arguments: Arguments, memory: Memory) -> Effect:
@@ -155,7 +160,7 @@ def _check(arguments: Arguments, memory: Memory) -> Effect:
 
 
 def _result(sides: tuple[Polynomial, ...], uses: tuple[str, ...], memory: Memory) -> Effect:
-    """Give a result; one that is known already adds nothing."""
+    """Give a result; one that changes nothing establishes nothing."""
     text = show_sides(sides)
     reading = read(text)
     if isinstance(reading, Refusal):
@@ -163,10 +168,20 @@ def _result(sides: tuple[Polynomial, ...], uses: tuple[str, ...], memory: Memory
     key = reading.key
     if len(sides) == 1 and (number := sides[0].number) is not None:
         key = str(number)
-    if key in _known(memory):
+    if key in _shown(memory.problem) or key in uses:
         return succeed(memory, text)
+    return succeed(_with(memory, key, uses), text)
+
+
+def _with(memory: Memory, key: str, uses: tuple[str, ...]) -> Memory:
+    """Add a fact, unless it was established in the same way before.
+
+    A second way is kept: the first one may rest on an equation that the problem does not say.
+    """
+    if any(fact.key == key and fact.uses == uses for fact in memory.facts):
+        return memory
     new = Fact(key=key, uses=uses, call=memory.steps)
-    return succeed(evolve(memory, facts=(*memory.facts, new)), text)
+    return evolve(memory, facts=(*memory.facts, new))
 
 
 def _refused(refusal: Refusal, memory: Memory) -> Effect:
