@@ -239,7 +239,8 @@ def _pairs(check: _Check, artifact: Artifact) -> Iterator[str]:
     except CodecError as error:
         yield f"{artifact.path}, line 1: no pair specification ({error})"
         return
-    yield from _compare(artifact, repaired(check.workspace, scores, spec), "its scores give another pair")
+    made = repaired(check.workspace, scores, spec)
+    yield from _compare(artifact, made, "its scores give another pair")
 
 
 def _compare(artifact: Artifact, values: tuple[object, ...], what: str) -> Iterator[str]:

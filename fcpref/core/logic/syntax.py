@@ -37,7 +37,7 @@ _BINARY: tuple[tuple[str, type[And | Or | Implies | Iff]], ...] = (
 )
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)  # a hostile text takes 30 kB
 def parse(text: str) -> Formula:
     """Parse a formula.
 

@@ -10,7 +10,7 @@ __all__ = [
     "RunRecord",
     "SftSpec",
     "dpo_loss",
-    "reward_margin",
     "judged_replies",
+    "reward_margin",
     "trained_replies",
 ]
