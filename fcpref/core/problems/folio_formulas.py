@@ -36,7 +36,7 @@ _SIGNS = {
     sign: word
     for line in (
         "∀ forall ∃ exists ¬ not ~ not ∧ and & and ^ and",
-        "∨ or | or ⊕ xor → -> => -> ↔ <-> <=> <->",  # noqa: RUF001 - the sign, not the letter
+        "∨ or | or ⊕ xor → -> => -> ↔ <-> <=> <->",
     )
     for sign, word in zip(line.split()[::2], line.split()[1::2], strict=True)
 }
@@ -45,7 +45,7 @@ _SPACE = re.compile(r"\s*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # Names have hyphens, points and plus signs in them (gpt-3, mr.smith, c++); an arrow is no hyphen.
 _NAME = re.compile(r"[A-Za-z0-9_]+(?:[-.'][A-Za-z0-9_]+)*\+*", re.ASCII)
-_TOKEN = re.compile(rf"<->|->|<=>|=>|[∀∃¬~∧&^∨|⊕→↔().,]|{_NAME.pattern}", re.ASCII)  # noqa: RUF001
+_TOKEN = re.compile(rf"<->|->|<=>|=>|[∀∃¬~∧&^∨|⊕→↔().,]|{_NAME.pattern}", re.ASCII)
 _FREE_VARIABLE = re.compile(r"[u-z][0-9]?", re.ASCII)
 
 

@@ -20,10 +20,13 @@ import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from fcpref.core.logic.formulas import And, Atom, Exists, ForAll, Formula, Iff, Implies, Not, Or
+from fcpref.core.logic.entailment import arities
+from fcpref.core.logic.formulas import free_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+
+    from fcpref.core.logic.formulas import Formula
 
 MAX_NAME = 80
 _MAX_WORD = 24
@@ -72,21 +75,6 @@ _PIECE = re.compile(r"[a-z]+|[0-9]+", re.ASCII)
 _WHOLE = re.compile(r"[a-z0-9]+", re.ASCII)
 
 
-def symbols(formula: Formula) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the predicates and the constants of a formula."""
-    match formula:
-        case Atom(predicate, terms):
-            return frozenset({predicate}), frozenset(terms)
-        case Not(body):
-            return symbols(body)
-        case ForAll(variable, body) | Exists(variable, body):
-            predicates, constants = symbols(body)
-            return predicates, constants - {variable}
-        case And(left, right) | Or(left, right) | Implies(left, right) | Iff(left, right):
-            (first, some), (second, others) = symbols(left), symbols(right)
-            return first | second, some | others
-
-
 def foreign_symbol(formula: Formula, sentence: str, problem: str) -> str | None:
     """Return the first symbol, by name, that is not drawn from a sentence; None if all are.
 
@@ -95,11 +83,11 @@ def foreign_symbol(formula: Formula, sentence: str, problem: str) -> str | None:
         sentence: its text.
         problem: the text of all sentences, for constants.
     """
-    predicates, constants = symbols(formula)
-    for name in sorted(predicates):
-        if not _drawn(name, sentence):
+    for name, counts in arities([formula]).items():
+        # A name of glue alone (In, Has) can relate things, but says nothing of one.
+        if not _drawn(name, sentence) or (1 in counts and _GLUE.issuperset(_parts(name))):
             return name
-    for name in sorted(constants):
+    for name in sorted(free_names(formula)):
         if not (_drawn(name, sentence) or _named_elsewhere(name, sentence, problem)):
             return name
     return None
@@ -197,6 +185,6 @@ def _parts(name: str) -> Collection[str]:
     parts = [part.lower() for piece in name.split("_") for part in _PART.findall(piece)]
     return [
         part
-        for part, after in zip(parts, [*parts[1:], ""], strict=True)
+        for part, after in zip(parts, [*parts[1:], ""], strict=False)
         if not (after.isdigit() and (len(part) == 1 or part in _BEFORE_NUMBER))
     ]
