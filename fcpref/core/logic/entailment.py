@@ -20,13 +20,16 @@ from fcpref.core.logic.formulas import (
     Implies,
     Not,
     Or,
+    free_names,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-WORK = 400_000
+# Ten times what the hardest question about FOLIO's annotations takes (z3 5.4).
+WORK = 100_000
 SIZES = (1, 2, 3, 4)
+MAX_GROUND = 4_000
 _SEED = 0
 
 
@@ -53,8 +56,8 @@ def entails(premises: tuple[Formula, ...], claim: Formula, work: int = WORK) -> 
         premises: formulas; their free names are constants. Names of different constants may name
             one thing, and a predicate with another number of terms is another predicate.
         claim: a formula over the same names.
-        work: what one search of z3 may cost, in its own unit (``rlimit``), from 1. There are at
-            most ten searches: two directions, each also over domains of up to four things.
+        work: what a search of z3 may cost, in its own unit (``rlimit``), from 1. There are two
+            searches, and where one does not decide, four more of a quarter of that each.
     """
     with_claim = has_model((*premises, claim), work)
     without = has_model((*premises, Not(claim)), work)
@@ -74,8 +77,8 @@ def entails(premises: tuple[Formula, ...], claim: Formula, work: int = WORK) -> 
 def has_model(formulas: tuple[Formula, ...], work: int = WORK) -> bool | None:
     """Tell whether formulas are true together in some structure that is not empty.
 
-    Where z3 cannot tell in general, structures with one to four things are searched too. None when
-    that finds nothing either: every model is larger, or there is none and the limit came first.
+    Where z3 cannot tell in general, structures with one to four things are searched too, as far as
+    that takes at most `MAX_GROUND` atoms. None when that finds nothing either.
 
     Raises:
         ValueError: `work` is not from 1 to 2^32 - 1, which z3 would take for no limit.
@@ -86,32 +89,54 @@ def has_model(formulas: tuple[Formula, ...], work: int = WORK) -> bool | None:
     found = _search(formulas, work, None)
     if found is not None:
         return found
-    return True if any(_search(formulas, work, size) for size in SIZES) else None
+    share = max(1, work // len(SIZES))
+    return True if any(_search(formulas, share, size) for size in SIZES) else None
 
 
 def _search(formulas: Sequence[Formula], work: int, size: int | None) -> bool | None:
+    """Search all structures, or those with at most so many things."""
     import z3
 
+    if size is not None and sum(_ground_size(formula, size) for formula in formulas) > MAX_GROUND:
+        return None
     # A context of its own: z3 counts work and numbers its terms by context, so that nothing that
     # was asked before can change what comes out.
     context = z3.Context()
     solver = z3.SimpleSolver(ctx=context)
     solver.set(rlimit=work, random_seed=_SEED, mbqi=True)
-    encoder = _Encoder(z3, context)
-    solver.add(*map(encoder.formula, formulas))
-    if size is not None:
-        solver.add(encoder.at_most(size))
+    encoder = _Encoder(z3, context, size)
+    solver.add(*(encoder.formula(formula, {}) for formula in formulas))
+    names = frozenset[str]().union(*map(free_names, formulas)) if size else ()
+    solver.add(*(encoder.is_somewhere(name) for name in sorted(names)))
     found = solver.check()
     return None if found == z3.unknown else bool(found == z3.sat)
 
 
-class _Encoder:
-    """Formulas as z3's terms over one uninterpreted sort."""
+def _ground_size(formula: Formula, size: int) -> int:
+    """Return how many atoms a formula has once its quantifiers are written out."""
+    match formula:
+        case Atom():
+            return 1
+        case Not(body):
+            return _ground_size(body, size)
+        case ForAll(_, body) | Exists(_, body):
+            return size * _ground_size(body, size)
+        case And(left, right) | Or(left, right) | Implies(left, right) | Iff(left, right):
+            return _ground_size(left, size) + _ground_size(right, size)
 
-    def __init__(self, z3: Any, context: Any) -> None:  # noqa: ANN401 - z3 ships no types
+
+class _Encoder:
+    """Formulas as z3's terms over one uninterpreted sort.
+
+    With a size, quantifiers are written out over that many named things, which need not differ:
+    what is left is decidable, where z3's own search for models of quantifiers may give up.
+    """
+
+    def __init__(self, z3: Any, context: Any, size: int | None) -> None:  # noqa: ANN401 - z3 ships no types
         self.z3 = z3
-        self.context = context
         self.sort = z3.DeclareSort("Thing", context)
+        self.bool = z3.BoolSort(context)
+        self.things = [z3.Const(f"thing {at}", self.sort) for at in range(size or 0)]
         self.joins: dict[type[object], Callable[[Any, Any], Any]] = {
             And: z3.And,
             Or: z3.Or,
@@ -119,29 +144,38 @@ class _Encoder:
             Iff: lambda left, right: left == right,
         }
 
-    def thing(self, name: str) -> Any:  # noqa: ANN401
-        # The mark keeps names of the formulas apart from ours.
-        return self.z3.Const(f":{name}", self.sort)
-
-    def formula(self, formula: Formula) -> Any:  # noqa: ANN401
+    def formula(self, formula: Formula, bound: Mapping[str, Any]) -> Any:  # noqa: ANN401
         match formula:
             case Atom(predicate, terms):
+                # A predicate with another number of terms is another one.
                 sorts = [self.sort] * len(terms)
-                name = f"{predicate}/{len(terms)}"
-                symbol = self.z3.Function(name, *sorts, self.z3.BoolSort(self.context))
-                return symbol(*map(self.thing, terms))
+                symbol = self.z3.Function(f"{predicate}/{len(terms)}", *sorts, self.bool)
+                return symbol(*(bound.get(term, self.named(term)) for term in terms))
             case Not(body):
-                return self.z3.Not(self.formula(body))
-            case ForAll(variable, body):
-                return self.z3.ForAll([self.thing(variable)], self.formula(body))
-            case Exists(variable, body):
-                return self.z3.Exists([self.thing(variable)], self.formula(body))
-        return self.joins[type(formula)](self.formula(formula.left), self.formula(formula.right))
+                return self.z3.Not(self.formula(body, bound))
+            case ForAll(variable, body) | Exists(variable, body):
+                return self.quantified(formula, variable, body, bound)
+        return self.joins[type(formula)](
+            self.formula(formula.left, bound), self.formula(formula.right, bound)
+        )
 
-    def at_most(self, size: int) -> Any:  # noqa: ANN401
-        things = [self.z3.Const(f"thing {index}", self.sort) for index in range(size)]
-        one = self.z3.Const("one", self.sort)
-        return self.z3.ForAll([one], self.z3.Or(*[one == thing for thing in things]))
+    def quantified(
+        self, formula: Formula, variable: str, body: Formula, bound: Mapping[str, Any]
+    ) -> Any:  # noqa: ANN401
+        every = isinstance(formula, ForAll)
+        if self.things:
+            each = [self.formula(body, {**bound, variable: thing}) for thing in self.things]
+            return self.z3.And(*each) if every else self.z3.Or(*each)
+        quantify = self.z3.ForAll if every else self.z3.Exists
+        # One name at two depths is two variables.
+        mark = self.z3.Const(f"{variable}@{len(bound)}", self.sort)
+        return quantify([mark], self.formula(body, {**bound, variable: mark}))
+
+    def named(self, name: str) -> Any:  # noqa: ANN401
+        return self.z3.Const(f":{name}", self.sort)
+
+    def is_somewhere(self, name: str) -> Any:  # noqa: ANN401
+        return self.z3.Or(*(self.named(name) == thing for thing in self.things))
 
 
 def arities(formulas: Iterable[Formula]) -> dict[str, frozenset[int]]:
