@@ -29,6 +29,7 @@ class Task:
         generate: makes a problem from knobs, seed, split and index; None for a task that is
             read from a file.
         read: reads one row of a problem file; None for a generated task.
+        libraries: distributions whose versions the results of its calls depend on.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Task:
     exemplars: tuple[Exemplar, ...]
     generate: Callable[[Mapping[str, object], int, Split, int], Problem] | None = None
     read: Callable[[object, int], Problem] | None = None
+    libraries: tuple[str, ...] = ()
 
     def score(self, chain: Chain, problem: Problem) -> Score:
         """Score a chain of this task."""
