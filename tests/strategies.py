@@ -15,6 +15,7 @@ from fcpref.core.logic import And, Atom, Exists, ForAll, Formula, Iff, Implies, 
 from fcpref.core.logic.chaining import Rule
 from fcpref.core.problems import Problem, Statement
 from fcpref.core.problems.deduction import NAMES, WORDS, DeductionSpec, generate
+from fcpref.core.problems.folio import read_row
 from fcpref.core.problems.problem import SPLITS
 from fcpref.core.scores import Score, ScoredChain, Verdict
 
@@ -224,6 +225,11 @@ def folio_rows() -> SearchStrategy[dict[str, object]]:
     )
 
 
+def folio_problems() -> SearchStrategy[Problem]:
+    """Return problems of `fol.folio` with annotations of every kind, good ones among them."""
+    return st.builds(read_row, folio_rows(), st.integers(0, 99))
+
+
 def problems() -> SearchStrategy[Problem]:
     """Return problems with any content, solvable or not."""
     statements = st.builds(Statement, text=texts(), formula=texts())
@@ -291,6 +297,33 @@ def deduction_replies() -> SearchStrategy[str]:
         st.builds("Reasoning(thought='{}')".format, literal),
         st.sampled_from(("Saturated()", "Saturated(1)", "Fly()", "Check()", "Check([1])")),
         st.sampled_from(("True", "Unknown", "maybe", "unknown.")).map("Answer(value='{}')".format),
+    )
+
+
+def folio_replies() -> SearchStrategy[str]:
+    """Return replies that look like a model's on `fol.folio`: right, wrong and broken ones."""
+    sentence = st.builds(
+        "{} is {}.".format,
+        st.sampled_from(("Otto", "Mara")),
+        st.sampled_from(("tired", "a potter")),
+    )
+    formula = st.one_of(
+        st.sampled_from(
+            ("Tired(otto)", "Potter(mara)", "∀x (Potter(x) → ¬Tired(x))", "Potter(x)", "Tired(otto")
+        ),
+        folio_formulas(small=True).map(show),
+        hostile_texts(),
+    )
+    name = st.sampled_from(("Premise", "Claim"))
+    return st.one_of(
+        st.builds(
+            lambda *parts: show_call(Call(function=parts[0], positional=parts[1:])),
+            name,
+            sentence,
+            formula,
+        ),
+        st.sampled_from(("Prove()", "Prove(1)", "Premise()", "Answer('Unknown')", "Claim([1], 2)")),
+        hostile_texts(),
     )
 
 
