@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 
 from fcpref.core.logic import parse
-from fcpref.core.problems.folio_words import content_words, foreign_symbol
+from fcpref.core.problems.folio_words import content_words, foreign_symbol, leaves_open
 from tests.strategies import folio_formulas, hostile_texts
 
 STORY = "Rafael Nadal runs a bakery in New York City. He won two prizes in 2013. Nadal bakes."
@@ -66,6 +66,16 @@ def test_a_statement_and_its_opposite_have_the_same_content():
     )
     assert [first] * 2 == [others[0], content_words("Bakers never rise early")]
     assert first != content_words("If bakers rise early, then they are tired.")
+
+
+def test_a_condition_or_a_choice_leaves_open():
+    open_ones = (
+        "If Otto bakes, he sings.",
+        "Otto either bakes or sings.",
+        "Unless it rains, I bake",
+    )
+    assert all(map(leaves_open, open_ones))
+    assert not any(map(leaves_open, ("Otto bakes.", "No baker sings.", "Gifford is for Oregon.")))
 
 
 @given(folio_formulas(), hostile_texts(), hostile_texts())

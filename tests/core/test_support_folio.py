@@ -142,6 +142,9 @@ def test_a_proof_that_leaves_a_premise_out_is_unsupported(label):
         ("not not OwnKiln(otto)", "True"),
         ("not OwnKiln(otto)", "False"),
         ("forall x. (OwnKiln(otto))", "True"),
+        ("Potter(otto) and OwnKiln(otto)", "True"),
+        ("forall x. OwnKiln(x)", "True"),
+        ("Potter(otto) and not OwnKiln(otto)", "False"),
         ("(Potter(otto) or not Potter(otto)) and OwnKiln(otto)", "True"),
     ],
 )

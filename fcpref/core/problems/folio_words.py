@@ -48,8 +48,9 @@ _CLOSED = {
         "all any each every everyone everybody some someone somebody no none nobody not never",
         "neither nor either both if then only t s",
     ),
+    "hedges": ("if either or unless",),
 }
-_GLUE, _PRONOUNS, _TURNS = (
+_GLUE, _PRONOUNS, _TURNS, _HEDGES = (
     frozenset(word for line in lines for word in line.split()) for lines in _CLOSED.values()
 )
 # A name cannot begin with a digit, so that a number is led by one of these.
@@ -97,6 +98,11 @@ def content_words(sentence: str) -> frozenset[str]:
     """Return the stems of a sentence's words; those that only build sentences are left out."""
     plain = {word for word in _words(sentence) if word not in _GLUE | _PRONOUNS | _TURNS}
     return frozenset(_stem(word) for word in plain)
+
+
+def leaves_open(sentence: str) -> bool:
+    """Tell whether a sentence is a condition or a choice, by its words."""
+    return not _HEDGES.isdisjoint(_words(sentence))
 
 
 @lru_cache(maxsize=65_536)

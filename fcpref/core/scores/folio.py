@@ -2,8 +2,9 @@
 
 Copied texts and names drawn from them are seen to by `Premise` and `Claim`. Here: every premise has
 its formula and says something, nothing was changed after `Prove`, and the claim was not put among
-the premises: a premise may be equivalent to the claim or to its opposite only where its sentence
-has the same words but for quantity and negation.
+the premises. A premise may be equivalent to the claim or to its opposite only where its sentence
+has the same words but for quantity and negation; and a sentence that is a condition or a choice
+("if Otto is a potter, ...") may not decide alone a claim that is neither.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from fcpref.core.logic.entailment import Entailment, entails, has_model
 from fcpref.core.logic.formulas import Iff, Not
-from fcpref.core.problems.folio_words import content_words
+from fcpref.core.problems.folio_words import content_words, leaves_open
 
 if TYPE_CHECKING:
     from fcpref.core.functions import Memory
@@ -47,6 +48,9 @@ def _says_something(one: Formalised) -> bool:
 def _is_claim(premise: Formalised, claim: Formalised) -> bool:
     if content_words(premise.text) == content_words(claim.text):
         return False
+    hedged = leaves_open(premise.text) and not leaves_open(claim.text)
+    if hedged and entails((premise.formula,), claim.formula) is not Entailment.UNKNOWN:
+        return True
     same = Iff(premise.formula, claim.formula)
     # Where z3 cannot tell them apart, neither do we.
     return not (has_model((same,)) and has_model((Not(same),)))

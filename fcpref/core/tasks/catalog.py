@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TASKS: Mapping[str, Task] = MappingProxyType(
     {
         task.name: task
-        for task in (fol_deduction.TASK, math_word.TASK, math_gsm8k.TASK, fol_folio.TASK)
+        for task in (fol_deduction.TASK, fol_folio.TASK, math_word.TASK, math_gsm8k.TASK)
     }
 )
 
