@@ -21,10 +21,11 @@ from fcpref.core.functions import (
     show_tool_call,
     translate,
 )
-from fcpref.core.logic import And, Atom, Exists, ForAll, Formula, Iff, Implies, Not, Or
+from fcpref.core.logic import And, Atom, Exists, ForAll, Formula, Iff, Implies, Not, Or, show
 from fcpref.core.logic.chaining import Rule
 from fcpref.core.problems import Problem, Statement
 from fcpref.core.problems.deduction import NAMES, WORDS, DeductionSpec, generate
+from fcpref.core.problems.folio import read_row
 from fcpref.core.problems.problem import SPLITS
 from fcpref.core.scores import Score, ScoredChain, Verdict
 
@@ -123,6 +124,26 @@ def formulas(max_leaves: int = 8) -> SearchStrategy[Formula]:
     return st.recursive(atoms(), grow, max_leaves=max_leaves)
 
 
+def folio_formulas(*, small: bool = False) -> SearchStrategy[Formula]:
+    """Return formulas that FOLIO's notation writes the same way; small ones share few names."""
+    if not small:
+        return formulas().filter(lambda formula: "xor" not in show(formula))
+    atom = st.one_of(
+        st.builds(Atom, st.sampled_from("PQ"), st.tuples(st.sampled_from("xya"))),
+        st.builds(Atom, st.just("R"), st.tuples(*[st.sampled_from("xya")] * 2)),
+    )
+    inner = st.recursive(
+        signed(atom),
+        lambda one: st.one_of(
+            *(st.builds(kind, one, one) for kind in (And, Or, Implies, Iff)),
+            *(st.builds(kind, st.sampled_from("xy"), one) for kind in (ForAll, Exists)),
+        ),
+        max_leaves=4,
+    )
+    # Closed, so that x and y are variables as they look.
+    return inner.map(lambda formula: ForAll("x", Exists("y", formula)))
+
+
 def signed(atom: SearchStrategy[Atom]) -> SearchStrategy[Formula]:
     """Return the atoms and their negations."""
     return st.one_of(atom, atom.map(Not))
@@ -186,6 +207,38 @@ def deduction_problems(max_depth: int = 4) -> SearchStrategy[Problem]:
         st.sampled_from(SPLITS),
         st.integers(0, 60),
     )
+
+
+def folio_rows() -> SearchStrategy[dict[str, object]]:
+    """Return rows in FOLIO's format about a few people, with any formulas as annotations."""
+    sentence = st.builds(
+        "{} {} {}.".format,
+        st.sampled_from(("Otto", "Mara", "No one")),
+        st.sampled_from(("is", "is not", "never was")),
+        st.sampled_from(("a potter", "a weaver", "tired", "at home")),
+    )
+    notation = st.one_of(formulas(3).map(show), texts(12), st.just("∀x (Potter(x) ⊕ Tired(x))"))
+    lines = st.lists(
+        st.tuples(sentence, notation), min_size=1, max_size=4, unique_by=lambda p: p[0]
+    )
+    return st.builds(
+        lambda story, pairs, conclusion, label: {
+            "story_id": story,
+            "premises": [text for text, _ in pairs],
+            "premises-FOL": [formula for _, formula in pairs],
+            "conclusion": conclusion,
+            "label": label,
+        },
+        st.integers(0, 500),
+        lines,
+        sentence,
+        st.sampled_from(("True", "False", "Unknown", "Uncertain")),
+    )
+
+
+def folio_problems() -> SearchStrategy[Problem]:
+    """Return problems of `fol.folio` with annotations of every kind, good ones among them."""
+    return st.builds(read_row, folio_rows(), st.integers(0, 99))
 
 
 def problems() -> SearchStrategy[Problem]:
@@ -255,6 +308,33 @@ def deduction_replies() -> SearchStrategy[str]:
         st.builds("Reasoning(thought='{}')".format, literal),
         st.sampled_from(("Saturated()", "Saturated(1)", "Fly()", "Check()", "Check([1])")),
         st.sampled_from(("True", "Unknown", "maybe", "unknown.")).map("Answer(value='{}')".format),
+    )
+
+
+def folio_replies() -> SearchStrategy[str]:
+    """Return replies that look like a model's on `fol.folio`: right, wrong and broken ones."""
+    sentence = st.builds(
+        "{} is {}.".format,
+        st.sampled_from(("Otto", "Mara")),
+        st.sampled_from(("tired", "a potter")),
+    )
+    formula = st.one_of(
+        st.sampled_from(
+            ("Tired(otto)", "Potter(mara)", "∀x (Potter(x) → ¬Tired(x))", "Potter(x)", "Tired(otto")
+        ),
+        folio_formulas(small=True).map(show),
+        hostile_texts(),
+    )
+    name = st.sampled_from(("Premise", "Claim"))
+    return st.one_of(
+        st.builds(
+            lambda *parts: show_call(Call(function=parts[0], positional=parts[1:])),
+            name,
+            sentence,
+            formula,
+        ),
+        st.sampled_from(("Prove()", "Prove(1)", "Premise()", "Answer('Unknown')", "Claim([1], 2)")),
+        hostile_texts(),
     )
 
 

@@ -145,7 +145,7 @@ def test_results_are_for_people_unless_json_is_asked_for(fcpref):
 
 
 def test_tasks_are_listed(made):
-    names = ["fol.deduction", "math.word", "math.algebra", "math.gsm8k"]
+    names = ["fol.deduction", "fol.folio", "math.word", "math.algebra", "math.gsm8k"]
     assert [row["task"] for row in made("tasks")] == names
 
 

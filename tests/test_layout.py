@@ -47,7 +47,9 @@ def python(code, **variables):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("module", ["fcpref", "fcpref.errors", "fcpref.core.tasks.fol_deduction"])
+@pytest.mark.parametrize(
+    "module", ["fcpref", "fcpref.errors", "fcpref.core.tasks", "fcpref.core.functions.proving"]
+)
 def test_importing_is_light(module):
     loaded = set(python(LOADED.format(module=module)))
     assert module in loaded

@@ -267,10 +267,11 @@ def seal(
     identity: Mapping[str, str],
     parents: Sequence[str],
     spec: Mapping[str, object],
+    versions: Mapping[str, str] | None = None,
 ) -> Artifact:
     """Write a finished recording as an artifact."""
     full = {**spec, "identity": dict(identity)}
-    return write_artifact(folder, STAGE, recording, parents=parents, spec=full)
+    return write_artifact(folder, STAGE, recording, parents=parents, spec=full, versions=versions)
 
 
 def opening_hash(request: Request) -> str:

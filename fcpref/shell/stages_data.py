@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,7 +23,7 @@ from fcpref.shell.sampling import SamplePlan, sample_chains
 from fcpref.shell.store import Artifact, file_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from fcpref.core.functions import Grammar
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 _PLAN = ("samples", "prompt", "limits")
 _TRIES_A_PROBLEM = 20
 GSM8K_SOURCE = "https://github.com/openai/grade-school-math"
+FOLIO_SOURCE = "https://github.com/Yale-LILY/FOLIO"
+_FILES = {
+    "math.gsm8k": f"train.jsonl of {GSM8K_SOURCE}",
+    "fol.folio": f"the training file of {FOLIO_SOURCE}",
+}
 
 
 def make_problems(
@@ -75,9 +81,8 @@ def make_problems(
         return workspace.write("problems", problems, spec=spec)
 
     if found.read is not None and file is None:
-        raise UsageError(
-            f"{task} is read from a file: give --file PATH, such as train.jsonl of {GSM8K_SOURCE}"
-        )
+        example = _FILES.get(task, "its JSON Lines file")
+        raise UsageError(f"{task} is read from a file: give --file PATH, such as {example}")
     return workspace.once("problems", parts, make)
 
 
@@ -160,6 +165,30 @@ def problems_by_id(problems: Artifact) -> dict[str, Problem]:
     return {problem_id(problem): problem for problem in problems.values(Problem)}
 
 
+def library_version(name: str) -> str:
+    """Return the version of a distribution, or ``not installed``."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def versions_of(problems: Iterable[Problem]) -> dict[str, str]:
+    """Return the versions of the libraries that the results of calls on problems depend on.
+
+    They stand in the header of whatever is made by executing such calls; for most tasks there are
+    none.
+    """
+    tasks = {problem.task for problem in problems}
+    names = {name for task in tasks for name in find_task(task).libraries}
+    return {name: library_version(name) for name in sorted(names)}
+
+
+def redone(versions: Mapping[str, str]) -> dict[str, object]:
+    """Return what makes a piece of work another one under other versions."""
+    return {"versions": dict(versions)} if versions else {}
+
+
 def oracle_chains(
     workspace: Workspace,
     problems: Artifact,
@@ -169,16 +198,19 @@ def oracle_chains(
     """Solve problems symbolically; stage ``chains``, one a problem."""
     prompt = PromptSpec(detail="signatures", grammar=grammar)
     plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits())
+    values = problems.values(Problem)
+    versions = versions_of(values)
     parts = {"problems": problems.id, "engine": "oracle", "plan": unstructure(plan)}
 
     def make(_: StageLog) -> Artifact:
-        values = problems.values(Problem)
         with _chains_bar(workspace, "oracle", len(values)) as on_chain:
             chains = sample_chains(values, OracleEngine(values), plan, on_chain)
         spec = {**unstructure(plan), "identity": {"engine": "oracle"}}
-        return workspace.write("chains", chains, parents=(problems.id,), spec=spec)
+        return workspace.write(
+            "chains", chains, parents=(problems.id,), spec=spec, versions=versions
+        )
 
-    return workspace.once("chains", parts, make)
+    return workspace.once("chains", {**parts, **redone(versions)}, make)
 
 
 def model_chains(
@@ -189,11 +221,17 @@ def model_chains(
     Replies are recorded as they come. An interrupted run goes on from them.
     """
     identity = dict(engine.identity)
-    parts = {"problems": problems.id, "identity": identity, "plan": unstructure(plan)}
+    values = problems.values(Problem)
+    versions = versions_of(values)
+    parts = {
+        "problems": problems.id,
+        "identity": identity,
+        "plan": unstructure(plan),
+        **redone(versions),
+    }
 
     def make(log: StageLog) -> Artifact:
         part = workspace.local / "recording" / f"{short(content_id(parts), 32)}.part"
-        values = problems.values(Problem)
         label = identity.get("model") or identity["engine"]
         with Recording(part) as recording:
             log.write("recording", model=label, recorded_before=len(recording.replies))
@@ -206,6 +244,7 @@ def model_chains(
                 identity=identity,
                 parents=(problems.id,),
                 spec=unstructure(plan),
+                versions=versions,
             )
         artifact = _write_chains(workspace, chains, problems, sealed)
         part.unlink()
@@ -221,12 +260,14 @@ def replay_chains(workspace: Workspace, recording: Artifact) -> Artifact:
         ArtifactError: the recording's problems are not here, or its header is not a recording's.
         ReplayMissError: the recording lacks a reply; the message says why.
     """
+    problems = workspace.find(parent(recording, 0), "problems")
+    versions = versions_of(problems.values(Problem))
 
     def make(_: StageLog) -> Artifact:
         chains, problems = replayed(workspace, recording)
         return _write_chains(workspace, chains, problems, recording)
 
-    return workspace.once("chains", {"recording": recording.id}, make)
+    return workspace.once("chains", {"recording": recording.id, **redone(versions)}, make)
 
 
 def replayed(workspace: Workspace, recording: Artifact) -> tuple[tuple[Chain, ...], Artifact]:
@@ -266,7 +307,11 @@ def _write_chains(
     workspace: Workspace, chains: tuple[Chain, ...], problems: Artifact, recording: Artifact
 ) -> Artifact:
     return workspace.write(
-        "chains", chains, parents=(problems.id, recording.id), spec=recording.header.spec
+        "chains",
+        chains,
+        parents=(problems.id, recording.id),
+        spec=recording.header.spec,
+        versions=versions_of(problems.values(Problem)),
     )
 
 
@@ -289,15 +334,17 @@ def score(workspace: Workspace, chains: Artifact) -> Artifact:
     Raises:
         ArtifactError: the chains' problems are not here.
     """
+    problems = workspace.find(parent(chains, 0), "problems")
+    versions = versions_of(problems.values(Problem))
 
     def make(log: StageLog) -> Artifact:
         scored = list(rescored(workspace, chains))
         correct = sum(item.score.correct for item in scored)
         log.write("scored", chains=len(scored), correct=correct)
-        parents = (chains.id, parent(chains, 0))
-        return workspace.write("scores", scored, parents=parents)
+        parents = (chains.id, problems.id)
+        return workspace.write("scores", scored, parents=parents, versions=versions)
 
-    return workspace.once("scores", {"chains": chains.id}, make)
+    return workspace.once("scores", {"chains": chains.id, **redone(versions)}, make)
 
 
 def scores_of(workspace: Workspace, names: Sequence[str]) -> list[Artifact]:

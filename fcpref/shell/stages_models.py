@@ -14,6 +14,7 @@ from fcpref.core.chains import STUDENT, Chain, Limits
 from fcpref.core.codec import unstructure
 from fcpref.core.evaluation import Trial
 from fcpref.core.pairs import PreferencePair
+from fcpref.core.problems import Problem
 from fcpref.core.scores import ScoredChain
 from fcpref.core.training import DpoSpec, RunRecord, SftSpec, trained_replies
 from fcpref.errors import PairError, TrainingError
@@ -28,7 +29,14 @@ from fcpref.shell.models import (
     resolve,
 )
 from fcpref.shell.sampling import SamplePlan
-from fcpref.shell.stages_data import model_chains, parent, problems_by_id, rescored
+from fcpref.shell.stages_data import (
+    model_chains,
+    parent,
+    problems_by_id,
+    redone,
+    rescored,
+    versions_of,
+)
 from fcpref.shell.stages_pairs import lint_pairs, problems_of
 from fcpref.shell.store import Artifact, file_hash
 from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo, train_sft
@@ -39,7 +47,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fcpref.core.chains import PromptSpec
-    from fcpref.core.problems import Problem
 
 Kind = Literal["sft", "dpo"]
 
@@ -159,6 +166,9 @@ def make_trials(workspace: Workspace, chains: Sequence[Artifact], *, greedy: boo
         greedy: the first artifact holds greedy chains.
     """
     ids = tuple(artifact.id for artifact in chains)
+    asked = [workspace.find(parent(artifact, 0), "problems") for artifact in chains]
+    versions = versions_of(problem for one in asked for problem in one.values(Problem))
+    parts = {"chains": ids, "greedy": greedy, **redone(versions)}
 
     def make(_: StageLog) -> Artifact:
         trials: list[Trial] = []
@@ -170,9 +180,9 @@ def make_trials(workspace: Workspace, chains: Sequence[Artifact], *, greedy: boo
                 for item in rescored(workspace, artifact)
             ]
         spec = {"greedy": greedy, "model": _model_of(chains[0])}
-        return workspace.write("trials", trials, parents=ids, spec=spec)
+        return workspace.write("trials", trials, parents=ids, spec=spec, versions=versions)
 
-    return workspace.once("trials", {"chains": ids, "greedy": greedy}, make)
+    return workspace.once("trials", parts, make)
 
 
 def split_trials(artifact: Artifact) -> tuple[tuple[Trial, ...], tuple[Trial, ...]]:

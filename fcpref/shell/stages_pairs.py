@@ -24,7 +24,7 @@ from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, judged_replies
 from fcpref.errors import ArtifactError, UsageError
 from fcpref.shell.models import load_tokenizer
-from fcpref.shell.stages_data import GSM8K_SOURCE, parent, problems_by_id
+from fcpref.shell.stages_data import FOLIO_SOURCE, GSM8K_SOURCE, parent, problems_by_id
 from fcpref.shell.store import Artifact, write_bytes
 from fcpref.shell.tokens import encode_chain, encode_text, opening_of
 
@@ -245,8 +245,11 @@ def _card(artifact: Artifact, made: Sequence[PreferencePair], splits: dict[str, 
     files = "".join(
         f"      - split: {split}\n        path: {split}.parquet\n" for split in sorted(splits)
     )
+    # FOLIO's licence asks that what is made from it is shared alike.
+    licence = "cc-by-sa-4.0" if "fol.folio" in tasks else "mit"
     head = (
-        "---\nlicense: mit\nlanguage: [en]\ntags: [preference, dpo, function-calling, reasoning]\n"
+        f"---\nlicense: {licence}\nlanguage: [en]\n"
+        "tags: [preference, dpo, function-calling, reasoning]\n"
         f"configs:\n  - config_name: default\n    data_files:\n{files}---"
     )
     parts = [
@@ -264,6 +267,10 @@ def _card(artifact: Artifact, made: Sequence[PreferencePair], splits: dict[str, 
         parts.append(
             f"Problems of `math.gsm8k` are GSM8K's (Cobbe et al. 2021, {GSM8K_SOURCE}), MIT "
             "licence, copyright OpenAI."
+        )
+    if "fol.folio" in tasks:
+        parts.append(
+            f"Problems of `fol.folio` are FOLIO's (Han et al. 2022, {FOLIO_SOURCE}), CC BY-SA 4.0."
         )
     lines = "\n".join(f"- scores `{one}`" for one in artifact.header.parents)
     parts.append(f"## Made from\n\n- pairs `{artifact.id}`\n{lines}")

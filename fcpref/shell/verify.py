@@ -7,7 +7,6 @@ depends on another version of a library, is not checkable here; that is a note, 
 from __future__ import annotations
 
 from collections import Counter
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,7 +25,7 @@ from fcpref.errors import ArtifactError, CodecError, FcprefError
 from fcpref.shell.progress import SILENT, Progress
 from fcpref.shell.publishing import MANIFEST
 from fcpref.shell.recordings import Recorded
-from fcpref.shell.stages_data import parent, plan_of, problems_by_id, replayed
+from fcpref.shell.stages_data import library_version, parent, plan_of, problems_by_id, replayed
 from fcpref.shell.stages_pairs import repaired
 from fcpref.shell.store import Artifact, file_hash, read_artifact
 from fcpref.shell.workspace import STAGES, Workspace
@@ -134,10 +133,7 @@ def _one(check: _Check, stage: str, path: Path) -> Iterator[str]:
 
 def _other_version(artifact: Artifact) -> str:
     for library, wanted in artifact.header.versions.items():
-        try:
-            have = version(library)
-        except PackageNotFoundError:
-            have = "not installed"
+        have = library_version(library)
         if have != wanted:
             return f"it was made with {library} {wanted}, here is {have}"
     return ""

@@ -55,7 +55,8 @@ def _execute(call: Call, toolbox: Toolbox, memory: Memory) -> Effect:
     effect = function.run(bound, memory)
     if effect.outcome.code is not None:
         return effect
-    return evolve(effect, memory=evolve(effect.memory, calls=memory.calls | {identity}))
+    # Of the memory after the call: a function may make an earlier call worth repeating.
+    return evolve(effect, memory=evolve(effect.memory, calls=effect.memory.calls | {identity}))
 
 
 def _bind(call: Call, signature: Signature) -> dict[str, Value] | Outcome:

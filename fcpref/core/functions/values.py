@@ -9,6 +9,7 @@ from typing import Literal
 
 from attrs import frozen
 
+from fcpref.core.logic import Formula
 from fcpref.core.problems import Problem
 
 Value = Fraction | str | tuple["Value", ...]
@@ -88,6 +89,23 @@ class Fact:
 
 
 @frozen(kw_only=True)
+class Formalised:
+    """A formula that a model wrote for a sentence of the problem.
+
+    Attributes:
+        role: what the sentence is in the problem.
+        text: the sentence, as the problem words it.
+        formula: what was written for it.
+        call: index of the call in the chain, from 0.
+    """
+
+    role: Literal["premise", "claim"]
+    text: str
+    formula: Formula
+    call: int
+
+
+@frozen(kw_only=True)
 class Memory:
     """The state of a chain's execution.
 
@@ -98,6 +116,7 @@ class Memory:
         facts: what they established, in order.
         saturated: `Saturated` succeeded.
         answer: what `Answer` was given; every later call fails.
+        formalised: formulas written for sentences, at most one for each, the latest.
     """
 
     problem: Problem
@@ -106,6 +125,7 @@ class Memory:
     facts: tuple[Fact, ...] = ()
     saturated: bool = False
     answer: str | None = None
+    formalised: tuple[Formalised, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from fcpref.core.tasks import fol_deduction, math_algebra, math_gsm8k, math_word
+from fcpref.core.tasks import fol_deduction, fol_folio, math_algebra, math_gsm8k, math_word
 from fcpref.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 TASKS: Mapping[str, Task] = MappingProxyType(
     {
         task.name: task
-        for task in (fol_deduction.TASK, math_word.TASK, math_algebra.TASK, math_gsm8k.TASK)
+        for task in (
+            fol_deduction.TASK,
+            fol_folio.TASK,
+            math_word.TASK,
+            math_algebra.TASK,
+            math_gsm8k.TASK,
+        )
     }
 )
 

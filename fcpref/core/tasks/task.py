@@ -34,6 +34,7 @@ class Task:
             read from a file.
         read: reads one row of a problem file; None for a generated task.
         resume: goes on symbolically from another's calls; None where there is no such oracle.
+        libraries: distributions whose versions the results of its calls depend on.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Task:
     generate: Callable[[Mapping[str, object], int, Split, int], Problem] | None = None
     read: Callable[[object, int], Problem] | None = None
     resume: Resume | None = None
+    libraries: tuple[str, ...] = ()
 
     def score(self, chain: Chain, problem: Problem) -> Score:
         """Score a chain of this task."""
