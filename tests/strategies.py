@@ -11,7 +11,21 @@ from hypothesis import strategies as st
 from fcpref.core.chains import Chain, Limits, PromptSpec, Turn
 from fcpref.core.chains.values import Stop
 from fcpref.core.functions import Call, FailureCode, Outcome, Value, show_call
-from fcpref.core.logic import And, Atom, Exists, ForAll, Formula, Iff, Implies, Not, Or
+from fcpref.core.logic import (
+    And,
+    Apply,
+    Atom,
+    Equal,
+    Exists,
+    ForAll,
+    Formula,
+    Iff,
+    Implies,
+    Not,
+    Or,
+    Structure,
+    Term,
+)
 from fcpref.core.logic.chaining import Rule
 from fcpref.core.problems import Problem, Statement
 from fcpref.core.problems.deduction import NAMES, WORDS, DeductionSpec, generate
@@ -93,10 +107,19 @@ def names() -> SearchStrategy[str]:
     )
 
 
-def atoms() -> SearchStrategy[Atom]:
-    """Return atoms of any arity from 1 to 3."""
-    terms = st.lists(names(), min_size=1, max_size=3).map(tuple)
-    return st.builds(Atom, names(), terms)
+def terms() -> SearchStrategy[Term]:
+    """Return names, and functions of up to three terms."""
+    return st.recursive(
+        names(),
+        lambda inner: st.builds(Apply, names(), st.lists(inner, min_size=1, max_size=3).map(tuple)),
+        max_leaves=4,
+    )
+
+
+def atoms() -> SearchStrategy[Formula]:
+    """Return atoms of any arity from 1 to 3, and equalities."""
+    arguments = st.lists(terms(), min_size=1, max_size=3).map(tuple)
+    return st.one_of(st.builds(Atom, names(), arguments), st.builds(Equal, terms(), terms()))
 
 
 def formulas(max_leaves: int = 8) -> SearchStrategy[Formula]:
@@ -110,6 +133,55 @@ def formulas(max_leaves: int = 8) -> SearchStrategy[Formula]:
         )
 
     return st.recursive(atoms(), grow, max_leaves=max_leaves)
+
+
+def small_formulas(
+    max_leaves: int = 5, *, functions: bool = False, equality: bool = True
+) -> SearchStrategy[Formula]:
+    """Return formulas about P, Q and R, of two variables and a constant, free names included.
+
+    Few names make captures likely and all small structures few.
+    """
+    name: SearchStrategy[Term] = st.sampled_from(("x", "y", "a"))
+    term = st.one_of(name, st.builds(lambda t: Apply("f", (t,)), name)) if functions else name
+    leaves = [
+        st.builds(lambda p, t: Atom(p, (t,)), st.sampled_from("PQ"), term),
+        st.builds(lambda t, u: Atom("R", (t, u)), term, term),
+    ]
+    if equality:
+        leaves.append(st.builds(Equal, term, term))
+
+    def grow(inner: SearchStrategy[Formula]) -> SearchStrategy[Formula]:
+        variable = st.sampled_from(("x", "y"))
+        return st.one_of(
+            st.builds(Not, inner),
+            *(st.builds(kind, variable, inner) for kind in (ForAll, Exists)),
+            *(st.builds(kind, inner, inner) for kind in (And, Or, Implies, Iff)),
+        )
+
+    return st.recursive(st.one_of(leaves), grow, max_leaves=max_leaves)
+
+
+def small_structures(max_size: int = 3) -> SearchStrategy[Structure]:
+    """Return structures that interpret `small_formulas`, free names included."""
+
+    def build(size: int) -> SearchStrategy[Structure]:
+        domain = tuple(f"a{index}" for index in range(size))
+        one = st.sampled_from(domain)
+        rows = {name: st.frozensets(st.tuples(one)) for name in "PQ"}
+        return st.builds(
+            lambda relations, constants, values: Structure(
+                domain=domain,
+                relations=relations,
+                constants=constants,
+                functions={"f": {(a,): b for a, b in zip(domain, values, strict=True)}},
+            ),
+            st.fixed_dictionaries({**rows, "R": st.frozensets(st.tuples(one, one))}),
+            st.fixed_dictionaries(dict.fromkeys(("x", "y", "a"), one)),
+            st.lists(one, min_size=size, max_size=size),
+        )
+
+    return st.integers(1, max_size).flatmap(build)
 
 
 def signed(atom: SearchStrategy[Atom]) -> SearchStrategy[Formula]:
