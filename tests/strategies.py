@@ -25,10 +25,13 @@ from fcpref.core.logic import (
     Or,
     Structure,
     Term,
+    show,
 )
 from fcpref.core.logic.chaining import Rule
 from fcpref.core.problems import Problem, Statement
+from fcpref.core.problems import models as models_family
 from fcpref.core.problems.deduction import NAMES, WORDS, DeductionSpec, generate
+from fcpref.core.problems.models import ModelsSpec
 from fcpref.core.problems.problem import SPLITS
 from fcpref.core.scores import Score, ScoredChain, Verdict
 
@@ -249,6 +252,35 @@ def deduction_problems(max_depth: int = 4) -> SearchStrategy[Problem]:
     )
 
 
+def models_specs() -> SearchStrategy[ModelsSpec]:
+    """Return knobs that leave problems to be found quickly in every split."""
+    return st.builds(
+        lambda low, high, **knobs: ModelsSpec(
+            min_quantifiers=min(low, high), max_quantifiers=max(low, high), **knobs
+        ),
+        st.integers(1, 3),
+        st.integers(1, 3),
+        people=st.integers(2, 5),
+        properties=st.integers(1, 4),
+        relations=st.integers(1, 2),
+        connectives=st.integers(1, 2),
+        formal=st.booleans(),
+    )
+
+
+def models_problems() -> SearchStrategy[Problem]:
+    """Return generated problems of every label, depth, split and wording."""
+    return st.builds(
+        lambda spec, seed, split, index: models_family.generate(
+            spec, seed=seed, split=split, index=index
+        ),
+        models_specs(),
+        st.integers(0, 2**32),
+        st.sampled_from(SPLITS),
+        st.integers(0, 60),
+    )
+
+
 def problems() -> SearchStrategy[Problem]:
     """Return problems with any content, solvable or not."""
     statements = st.builds(Statement, text=texts(), formula=texts())
@@ -316,6 +348,32 @@ def deduction_replies() -> SearchStrategy[str]:
         st.builds("Reasoning(thought='{}')".format, literal),
         st.sampled_from(("Saturated()", "Saturated(1)", "Fly()", "Check()", "Check([1])")),
         st.sampled_from(("True", "Unknown", "maybe", "unknown.")).map("Answer(value='{}')".format),
+    )
+
+
+def models_replies() -> SearchStrategy[str]:
+    """Return replies that look like a model's on `fol.models`: right, wrong and broken ones."""
+    name = st.sampled_from(("x", "y", "ann", "Max", "w9", "f(x)"))
+    atom = st.one_of(
+        st.builds("{}({})".format, st.sampled_from((*models_family.ADJECTIVES[:4], "Likes")), name),
+        st.builds("{}({}, {})".format, st.sampled_from(models_family.VERBS), name, name),
+        st.builds("{} is {}".format, name, st.sampled_from(("big", "not big", "true"))),
+    )
+    part = st.one_of(atom, small_formulas(3).map(show), hostile_texts())
+    return st.one_of(
+        st.builds("Holds(atom={!r})".format, atom),
+        st.builds("Not(a={!r})".format, part),
+        st.builds(
+            "{}(a={!r}, b={!r})".format, st.sampled_from(("And", "Or", "Implies")), part, part
+        ),
+        st.builds(
+            "{}(variable={!r}, body={!r})".format,
+            st.sampled_from(("ForAll", "Exists")),
+            name,
+            part,
+        ),
+        st.builds("Check(expression={!r})".format, part),
+        st.sampled_from(("Domain()", "Domain(1)", "Answer(value='True')", "Answer('no')")),
     )
 
 

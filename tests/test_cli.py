@@ -104,7 +104,12 @@ def test_results_are_for_people_unless_json_is_asked_for(fcpref):
 
 
 def test_tasks_are_listed(made):
-    assert [row["task"] for row in made("tasks")] == ["fol.deduction", "math.word", "math.gsm8k"]
+    assert [row["task"] for row in made("tasks")] == [
+        "fol.deduction",
+        "fol.models",
+        "math.word",
+        "math.gsm8k",
+    ]
 
 
 def test_call_gives_an_outcome_a_line(fcpref):

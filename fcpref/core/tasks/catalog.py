@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from fcpref.core.tasks import fol_deduction, math_gsm8k, math_word
+from fcpref.core.tasks import fol_deduction, fol_models, math_gsm8k, math_word
 from fcpref.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from fcpref.core.tasks.task import Task
 
 TASKS: Mapping[str, Task] = MappingProxyType(
-    {task.name: task for task in (fol_deduction.TASK, math_word.TASK, math_gsm8k.TASK)}
+    {
+        task.name: task
+        for task in (
+            fol_deduction.TASK,
+            fol_models.TASK,
+            math_word.TASK,
+            math_gsm8k.TASK,
+        )
+    }
 )
 
 
