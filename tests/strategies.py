@@ -29,10 +29,12 @@ from fcpref.core.logic import (
 )
 from fcpref.core.logic.chaining import Rule
 from fcpref.core.problems import Problem, Statement
+from fcpref.core.problems import forms as forms_family
 from fcpref.core.problems import models as models_family
 from fcpref.core.problems.deduction import NAMES, WORDS, DeductionSpec, generate
+from fcpref.core.problems.forms import FormsSpec
 from fcpref.core.problems.models import ModelsSpec
-from fcpref.core.problems.problem import SPLITS
+from fcpref.core.problems.problem import SPLITS, Split
 from fcpref.core.scores import Score, ScoredChain, Verdict
 
 if TYPE_CHECKING:
@@ -268,15 +270,42 @@ def models_specs() -> SearchStrategy[ModelsSpec]:
     )
 
 
-def models_problems() -> SearchStrategy[Problem]:
-    """Return generated problems of every label, depth, split and wording."""
+def models_problems(splits: tuple[Split, ...] = ("train",)) -> SearchStrategy[Problem]:
+    """Return generated problems of every label, depth and wording; other splits take longer."""
     return st.builds(
         lambda spec, seed, split, index: models_family.generate(
             spec, seed=seed, split=split, index=index
         ),
         models_specs(),
         st.integers(0, 2**32),
-        st.sampled_from(SPLITS),
+        st.sampled_from(splits),
+        st.integers(0, 60),
+    )
+
+
+def forms_specs(max_steps: int = 6) -> SearchStrategy[FormsSpec]:
+    """Return knobs that leave problems to be found quickly in every split."""
+    return st.builds(
+        lambda low, high, quantifiers: FormsSpec(
+            min_steps=min(low, high), max_steps=max(low, high), quantifiers=quantifiers
+        ),
+        st.integers(1, max_steps),
+        st.integers(1, max_steps),
+        st.integers(1, 3),
+    )
+
+
+def forms_problems(
+    max_steps: int = 6, splits: tuple[Split, ...] = ("train",)
+) -> SearchStrategy[Problem]:
+    """Return generated problems of every form and number of rewrites; other splits take longer."""
+    return st.builds(
+        lambda spec, seed, split, index: forms_family.generate(
+            spec, seed=seed, split=split, index=index
+        ),
+        forms_specs(max_steps),
+        st.integers(0, 2**32),
+        st.sampled_from(splits),
         st.integers(0, 60),
     )
 

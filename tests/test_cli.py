@@ -107,6 +107,7 @@ def test_tasks_are_listed(made):
     assert [row["task"] for row in made("tasks")] == [
         "fol.deduction",
         "fol.models",
+        "fol.forms",
         "math.word",
         "math.gsm8k",
     ]

@@ -96,6 +96,7 @@ class Memory:
         facts: what they established, in order.
         saturated: `Saturated` succeeded.
         answer: what `Answer` was given; every later call fails.
+        final: the sentence that `Answer` was given, where the answer is what kind of one it is.
     """
 
     problem: Problem
@@ -104,6 +105,7 @@ class Memory:
     facts: tuple[Fact, ...] = ()
     saturated: bool = False
     answer: str | None = None
+    final: str = ""
 
 
 @frozen(kw_only=True)

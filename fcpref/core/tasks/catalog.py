@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from fcpref.core.tasks import fol_deduction, fol_models, math_gsm8k, math_word
+from fcpref.core.tasks import fol_deduction, fol_forms, fol_models, math_gsm8k, math_word
 from fcpref.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         for task in (
             fol_deduction.TASK,
             fol_models.TASK,
+            fol_forms.TASK,
             math_word.TASK,
             math_gsm8k.TASK,
         )
