@@ -46,7 +46,10 @@ if TYPE_CHECKING:
 TASK = "fol.forms"
 MAX_STEPS = 14
 MAX_TEXT = 120
-MAX_RESULT = 200
+# A reply that quotes a sentence, and a chain of all of them, stay below the default bounds of 96
+# and 800 tokens (measured with SmolLM2's tokenizer).
+MAX_RESULT = 160
+MAX_QUOTED = 1_200
 UNARY = ("P", "Q", "S", "T", "U", "V", "W")
 BINARY = ("R", "K", "L", "M", "N")
 CONSTANTS = ("a", "b", "c", "d")
@@ -207,7 +210,12 @@ def _fit(sentence: Formula) -> bool:
 def _short(steps: tuple[RewriteStep, ...]) -> bool:
     """Tell whether a chain of these steps can be written: no call twice, no long sentence."""
     calls = {(step.name, step.part) for step in steps}
-    return len(calls) == len(steps) and all(len(show(s.result)) <= MAX_RESULT for s in steps)
+    quoted = sum(len(show(step.part)) for step in steps) + len(show(steps[-1].result))
+    return (
+        len(calls) == len(steps)
+        and quoted <= MAX_QUOTED
+        and all(len(show(step.result)) <= MAX_RESULT for step in steps)
+    )
 
 
 def _problem(sentence: Formula, target: str, steps: int, split: Split, index: int) -> Problem:
