@@ -415,6 +415,23 @@ def test_a_problem_without_a_claim_has_no_oracle_chain():
     assert answered(*BUILT, problem=bare) is Verdict.UNSUPPORTED
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ModelsSpec(
+            people=7, properties=6, relations=3, min_quantifiers=3, max_quantifiers=3, connectives=3
+        ),
+        ModelsSpec(people=7, relations=3, max_quantifiers=3, connectives=3, formal=True),
+        ModelsSpec(people=2, properties=1, relations=0, max_quantifiers=1, connectives=0),
+    ],
+    ids=["largest", "formal", "smallest"],
+)
+def test_the_knobs_ends_give_problems_that_the_oracle_solves(spec):
+    for index in range(4):
+        problem = generate(spec, seed=2, split="train", index=index)
+        assert score(problem, TASK.oracle(problem)).verdict is Verdict.CORRECT
+
+
 # --- the task -----------------------------------------------------------------------------------
 
 

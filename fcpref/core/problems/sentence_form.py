@@ -13,6 +13,8 @@ from collections import defaultdict
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from fcpref.core.logic.binding import rename_apart
 from fcpref.core.logic.formulas import (
     And,
@@ -56,41 +58,54 @@ def sentence_form(
     colours: Colours = defaultdict(lambda: "")
     for _ in range(_ROUNDS):
         seen: dict[str, list[str]] = defaultdict(list)
-        for name, mark in _sightings(sentence, "sentence", colours):
+        for name, mark in _sightings(_node(sentence, colours), "sentence", colours):
             seen[name].append(mark)
         for atom in atoms:
-            for name, mark in _sightings(atom, "fact", colours):
+            for name, mark in _sightings(_node(atom, colours), "fact", colours):
                 seen[name].append(mark)
         for name in (*(f"p:{one}" for one in named), *(f"n:{one}" for one in people)):
             seen[name].append("there")
         colours = defaultdict(
             lambda: "", {name: _hash(colours[name], *sorted(marks)) for name, marks in seen.items()}
         )
-    shown = sorted(_mark(atom, colours) for atom in atoms)
+    shown = sorted(_node(atom, colours).mark for atom in atoms)
     counted = sorted(colours[f"p:{one}"] for one in named)
     counted += sorted(colours[f"n:{one}"] for one in people)
-    return (_mark(sentence, colours), *shown, *counted)
+    return (_node(sentence, colours).mark, *shown, *counted)
 
 
 def _hash(*parts: str) -> str:
     return sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
 
-def _mark(formula: Formula, colours: Mapping[str, str]) -> str:
-    """Hash a formula as its names are coloured."""
+@frozen
+class _Node:
+    """A part of a sentence: its mark under some colours, and its own parts."""
+
+    formula: Formula
+    mark: str
+    names: tuple[str, ...] = ()
+    parts: tuple[_Node, ...] = ()
+
+
+def _node(formula: Formula, colours: Mapping[str, str]) -> _Node:
+    """Mark a formula and all its parts as their names are coloured."""
     match formula:
         case Atom(predicate, terms):
             shown = (_term(term, colours) for term in terms)
-            return _hash("atom", colours[f"p:{predicate}"], *shown)
+            return _Node(formula, _hash("atom", colours[f"p:{predicate}"], *shown))
         case Equal(left, right):
-            return _hash("=", *sorted((_term(left, colours), _term(right, colours))))
+            return _Node(formula, _hash("=", *sorted(_term(t, colours) for t in (left, right))))
         case ForAll() | Exists():
-            names, body = _block(formula)
+            names, inner = _block(formula)
+            body = _node(inner, colours)
             bound = sorted(colours[f"n:{name}"] for name in names)
-            return _hash(type(formula).__name__, *bound, "", _mark(body, colours))
-    marks = [_mark(part, colours) for part in _operands(formula)]
+            mark = _hash(type(formula).__name__, *bound, "", body.mark)
+            return _Node(formula, mark, names, (body,))
+    parts = tuple(_node(part, colours) for part in _operands(formula))
+    marks = [part.mark for part in parts]
     ordered = marks if isinstance(formula, Implies) else sorted(marks)
-    return _hash(type(formula).__name__, *ordered)
+    return _Node(formula, _hash(type(formula).__name__, *ordered), (), parts)
 
 
 def _term(term: Term, colours: Mapping[str, str]) -> str:
@@ -100,30 +115,24 @@ def _term(term: Term, colours: Mapping[str, str]) -> str:
     return _hash("apply", colours[f"f:{term.function}"], *shown)
 
 
-def _sightings(formula: Formula, where: str, colours: Colours) -> Iterator[tuple[str, str]]:
+def _sightings(node: _Node, where: str, colours: Colours) -> Iterator[tuple[str, str]]:
     """Give each occurrence of a name with a mark of what is around it."""
-    match formula:
+    here = _hash(where, node.mark)
+    match node.formula:
         case Atom(predicate, terms):
-            around = _hash(where, _mark(formula, colours))
-            yield f"p:{predicate}", around
+            yield f"p:{predicate}", here
             for place, term in enumerate(terms):
-                yield from _in_term(term, _hash(around, str(place)), colours)
-            return
+                yield from _in_term(term, _hash(here, str(place)), colours)
         case Equal(left, right):
-            around = _hash(where, _mark(formula, colours))
             for term in (left, right):
-                yield from _in_term(term, around, colours)
-            return
+                yield from _in_term(term, here, colours)
         case ForAll() | Exists():
-            names, body = _block(formula)
-            here = _hash(where, _mark(formula, colours))
-            yield from ((f"n:{name}", here) for name in names)
-            yield from _sightings(body, _hash(here, "body"), colours)
-            return
-    here = _hash(where, _mark(formula, colours))
-    for place, part in enumerate(_operands(formula)):
-        role = str(place) if isinstance(formula, Implies) else ""
-        yield from _sightings(part, _hash(here, role), colours)
+            yield from ((f"n:{name}", here) for name in node.names)
+            yield from _sightings(node.parts[0], _hash(here, "body"), colours)
+        case formula:
+            for place, part in enumerate(node.parts):
+                role = str(place) if isinstance(formula, Implies) else ""
+                yield from _sightings(part, _hash(here, role), colours)
 
 
 def _in_term(term: Term, around: str, colours: Colours) -> Iterator[tuple[str, str]]:
