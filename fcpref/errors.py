@@ -28,6 +28,14 @@ class FormulaSyntaxError(FcprefError):
         self.position = position
 
 
+class FormulaLimitError(FcprefError):
+    """A normal form or a saturation would be larger than its stated bound."""
+
+
+class StructureError(FcprefError):
+    """A structure is not one, or does not interpret a name of a formula."""
+
+
 class ProblemError(FcprefError):
     """A problem file or a problem's content cannot be used."""
 

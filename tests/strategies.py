@@ -21,12 +21,30 @@ from fcpref.core.functions import (
     show_tool_call,
     translate,
 )
-from fcpref.core.logic import And, Atom, Exists, ForAll, Formula, Iff, Implies, Not, Or, show
+from fcpref.core.logic import (
+    And,
+    Apply,
+    Atom,
+    Equal,
+    Exists,
+    ForAll,
+    Formula,
+    Iff,
+    Implies,
+    Not,
+    Or,
+    Structure,
+    Term,
+    show,
+)
 from fcpref.core.logic.chaining import Rule
 from fcpref.core.problems import Problem, Statement
+from fcpref.core.problems import forms as forms_family
+from fcpref.core.problems import models as models_family
 from fcpref.core.problems.deduction import NAMES, WORDS, DeductionSpec, generate
-from fcpref.core.problems.folio import read_row
-from fcpref.core.problems.problem import SPLITS
+from fcpref.core.problems.forms import FormsSpec
+from fcpref.core.problems.models import ModelsSpec
+from fcpref.core.problems.problem import SPLITS, Split
 from fcpref.core.scores import Score, ScoredChain, Verdict
 
 if TYPE_CHECKING:
@@ -105,10 +123,19 @@ def names() -> SearchStrategy[str]:
     )
 
 
-def atoms() -> SearchStrategy[Atom]:
-    """Return atoms of any arity from 1 to 3."""
-    terms = st.lists(names(), min_size=1, max_size=3).map(tuple)
-    return st.builds(Atom, names(), terms)
+def terms() -> SearchStrategy[Term]:
+    """Return names, and functions of up to three terms."""
+    return st.recursive(
+        names(),
+        lambda inner: st.builds(Apply, names(), st.lists(inner, min_size=1, max_size=3).map(tuple)),
+        max_leaves=4,
+    )
+
+
+def atoms() -> SearchStrategy[Formula]:
+    """Return atoms of any arity from 1 to 3, and equalities."""
+    arguments = st.lists(terms(), min_size=1, max_size=3).map(tuple)
+    return st.one_of(st.builds(Atom, names(), arguments), st.builds(Equal, terms(), terms()))
 
 
 def formulas(max_leaves: int = 8) -> SearchStrategy[Formula]:
@@ -142,6 +169,55 @@ def folio_formulas(*, small: bool = False) -> SearchStrategy[Formula]:
     )
     # Closed, so that x and y are variables as they look.
     return inner.map(lambda formula: ForAll("x", Exists("y", formula)))
+
+
+def small_formulas(
+    max_leaves: int = 5, *, functions: bool = False, equality: bool = True
+) -> SearchStrategy[Formula]:
+    """Return formulas about P, Q and R, of two variables and a constant, free names included.
+
+    Few names make captures likely and all small structures few.
+    """
+    name: SearchStrategy[Term] = st.sampled_from(("x", "y", "a"))
+    term = st.one_of(name, st.builds(lambda t: Apply("f", (t,)), name)) if functions else name
+    leaves = [
+        st.builds(lambda p, t: Atom(p, (t,)), st.sampled_from("PQ"), term),
+        st.builds(lambda t, u: Atom("R", (t, u)), term, term),
+    ]
+    if equality:
+        leaves.append(st.builds(Equal, term, term))
+
+    def grow(inner: SearchStrategy[Formula]) -> SearchStrategy[Formula]:
+        variable = st.sampled_from(("x", "y"))
+        return st.one_of(
+            st.builds(Not, inner),
+            *(st.builds(kind, variable, inner) for kind in (ForAll, Exists)),
+            *(st.builds(kind, inner, inner) for kind in (And, Or, Implies, Iff)),
+        )
+
+    return st.recursive(st.one_of(leaves), grow, max_leaves=max_leaves)
+
+
+def small_structures(max_size: int = 3) -> SearchStrategy[Structure]:
+    """Return structures that interpret `small_formulas`, free names included."""
+
+    def build(size: int) -> SearchStrategy[Structure]:
+        domain = tuple(f"a{index}" for index in range(size))
+        one = st.sampled_from(domain)
+        rows = {name: st.frozensets(st.tuples(one)) for name in "PQ"}
+        return st.builds(
+            lambda relations, constants, values: Structure(
+                domain=domain,
+                relations=relations,
+                constants=constants,
+                functions={"f": {(a,): b for a, b in zip(domain, values, strict=True)}},
+            ),
+            st.fixed_dictionaries({**rows, "R": st.frozensets(st.tuples(one, one))}),
+            st.fixed_dictionaries(dict.fromkeys(("x", "y", "a"), one)),
+            st.lists(one, min_size=size, max_size=size),
+        )
+
+    return st.integers(1, max_size).flatmap(build)
 
 
 def signed(atom: SearchStrategy[Atom]) -> SearchStrategy[Formula]:
@@ -209,36 +285,60 @@ def deduction_problems(max_depth: int = 4) -> SearchStrategy[Problem]:
     )
 
 
-def folio_rows() -> SearchStrategy[dict[str, object]]:
-    """Return rows in FOLIO's format about a few people, with any formulas as annotations."""
-    sentence = st.builds(
-        "{} {} {}.".format,
-        st.sampled_from(("Otto", "Mara", "No one")),
-        st.sampled_from(("is", "is not", "never was")),
-        st.sampled_from(("a potter", "a weaver", "tired", "at home")),
-    )
-    notation = st.one_of(formulas(3).map(show), texts(12), st.just("∀x (Potter(x) ⊕ Tired(x))"))
-    lines = st.lists(
-        st.tuples(sentence, notation), min_size=1, max_size=4, unique_by=lambda p: p[0]
-    )
+def models_specs() -> SearchStrategy[ModelsSpec]:
+    """Return knobs that leave problems to be found quickly in every split."""
     return st.builds(
-        lambda story, pairs, conclusion, label: {
-            "story_id": story,
-            "premises": [text for text, _ in pairs],
-            "premises-FOL": [formula for _, formula in pairs],
-            "conclusion": conclusion,
-            "label": label,
-        },
-        st.integers(0, 500),
-        lines,
-        sentence,
-        st.sampled_from(("True", "False", "Unknown", "Uncertain")),
+        lambda low, high, **knobs: ModelsSpec(
+            min_quantifiers=min(low, high), max_quantifiers=max(low, high), **knobs
+        ),
+        st.integers(1, 3),
+        st.integers(1, 3),
+        people=st.integers(2, 5),
+        properties=st.integers(1, 4),
+        relations=st.integers(1, 2),
+        connectives=st.integers(1, 2),
+        formal=st.booleans(),
     )
 
 
-def folio_problems() -> SearchStrategy[Problem]:
-    """Return problems of `fol.folio` with annotations of every kind, good ones among them."""
-    return st.builds(read_row, folio_rows(), st.integers(0, 99))
+def models_problems(splits: tuple[Split, ...] = ("train",)) -> SearchStrategy[Problem]:
+    """Return generated problems of every label, depth and wording; other splits take longer."""
+    return st.builds(
+        lambda spec, seed, split, index: models_family.generate(
+            spec, seed=seed, split=split, index=index
+        ),
+        models_specs(),
+        st.integers(0, 2**32),
+        st.sampled_from(splits),
+        st.integers(0, 60),
+    )
+
+
+def forms_specs(max_steps: int = 6) -> SearchStrategy[FormsSpec]:
+    """Return knobs that leave problems to be found quickly in every split."""
+    return st.builds(
+        lambda low, high, quantifiers: FormsSpec(
+            min_steps=min(low, high), max_steps=max(low, high), quantifiers=quantifiers
+        ),
+        st.integers(1, max_steps),
+        st.integers(1, max_steps),
+        st.integers(1, 3),
+    )
+
+
+def forms_problems(
+    max_steps: int = 6, splits: tuple[Split, ...] = ("train",)
+) -> SearchStrategy[Problem]:
+    """Return generated problems of every form and number of rewrites; other splits take longer."""
+    return st.builds(
+        lambda spec, seed, split, index: forms_family.generate(
+            spec, seed=seed, split=split, index=index
+        ),
+        forms_specs(max_steps),
+        st.integers(0, 2**32),
+        st.sampled_from(splits),
+        st.integers(0, 60),
+    )
 
 
 def problems() -> SearchStrategy[Problem]:
@@ -335,6 +435,32 @@ def folio_replies() -> SearchStrategy[str]:
         ),
         st.sampled_from(("Prove()", "Prove(1)", "Premise()", "Answer('Unknown')", "Claim([1], 2)")),
         hostile_texts(),
+    )
+
+
+def models_replies() -> SearchStrategy[str]:
+    """Return replies that look like a model's on `fol.models`: right, wrong and broken ones."""
+    name = st.sampled_from(("x", "y", "ann", "Max", "w9", "f(x)"))
+    atom = st.one_of(
+        st.builds("{}({})".format, st.sampled_from((*models_family.ADJECTIVES[:4], "Likes")), name),
+        st.builds("{}({}, {})".format, st.sampled_from(models_family.VERBS), name, name),
+        st.builds("{} is {}".format, name, st.sampled_from(("big", "not big", "true"))),
+    )
+    part = st.one_of(atom, small_formulas(3).map(show), hostile_texts())
+    return st.one_of(
+        st.builds("Holds(atom={!r})".format, atom),
+        st.builds("Not(a={!r})".format, part),
+        st.builds(
+            "{}(a={!r}, b={!r})".format, st.sampled_from(("And", "Or", "Implies")), part, part
+        ),
+        st.builds(
+            "{}(variable={!r}, body={!r})".format,
+            st.sampled_from(("ForAll", "Exists")),
+            name,
+            part,
+        ),
+        st.builds("Check(expression={!r})".format, part),
+        st.sampled_from(("Domain()", "Domain(1)", "Answer(value='True')", "Answer('no')")),
     )
 
 

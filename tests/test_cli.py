@@ -145,8 +145,15 @@ def test_results_are_for_people_unless_json_is_asked_for(fcpref):
 
 
 def test_tasks_are_listed(made):
-    names = ["fol.deduction", "fol.folio", "math.word", "math.algebra", "math.gsm8k"]
-    assert [row["task"] for row in made("tasks")] == names
+    assert [row["task"] for row in made("tasks")] == [
+        "fol.deduction",
+        "fol.models",
+        "fol.forms",
+        "fol.folio",
+        "math.word",
+        "math.algebra",
+        "math.gsm8k",
+    ]
 
 
 def test_call_gives_an_outcome_a_line(fcpref):

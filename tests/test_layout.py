@@ -21,6 +21,7 @@ from fcpref.core.chains import Limits, chain_id
 from fcpref.core.codec import value_id
 from fcpref.core.problems import problem_id
 from fcpref.core.seeds import derive
+from fcpref.core.tasks import find_task
 from fcpref.core.tasks.fol_deduction import TASK
 
 ids = [derive(0, "a", 1).random()]
@@ -29,6 +30,12 @@ for index in range(9):
         problem = TASK.generate(knobs, 5, ("train", "dev", "test")[index % 3], index)
         chain = TASK.oracle_chain(problem, Limits())
         ids += [problem_id(problem), chain_id(chain), value_id(TASK.score(chain, problem))]
+for name in ("fol.models", "fol.forms"):
+    task = find_task(name)
+    for index in range(6):
+        problem = task.generate({}, 5, ("train", "dev", "test")[index % 3], index)
+        chain = task.oracle_chain(problem, Limits())
+        ids += [problem_id(problem), chain_id(chain), value_id(task.score(chain, problem))]
 print(json.dumps(ids))
 """
 
@@ -59,7 +66,7 @@ def test_importing_is_light(module):
 def test_ids_do_not_depend_on_the_hash_seed():
     first, second = (python(IDENTITIES, PYTHONHASHSEED=seed) for seed in ("1", "4242"))
     assert first == second
-    assert len(first) == 1 + 9 * 2 * 3
+    assert len(first) == 1 + 9 * 2 * 3 + 2 * 6 * 3
 
 
 def test_no_module_names_a_place_on_a_machine():

@@ -365,6 +365,13 @@ def test_check_tells_what_is_established_so_far():
     ]
 
 
+@pytest.mark.parametrize(
+    "claim", ["Kind(f(max))", "max = sam", "forall x. x = max", "P(f(x)) or Q(x)"]
+)
+def test_equality_and_functions_have_no_part_in_this_task(claim):
+    assert codes(KIND_MAX, f"Check(claim='{claim}')") == [FailureCode.ARGUMENT_DOMAIN]
+
+
 def test_check_establishes_nothing():
     _, memory = replay(["Check('Max is kind.')"], TASK.toolbox, KIND_MAX)
     assert memory.facts == ()

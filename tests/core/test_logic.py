@@ -6,15 +6,24 @@ from hypothesis import strategies as st
 
 from fcpref.core.logic import (
     And,
+    Apply,
     Atom,
+    Equal,
     Exists,
     ForAll,
     Iff,
     Implies,
     Not,
     Or,
+    Structure,
+    alpha_equivalent,
+    clause_form,
+    evaluate,
     negate,
+    negation_normal,
     parse,
+    prenex,
+    rename_apart,
     show,
 )
 from fcpref.core.logic.formulas import atom_of, free_names, instantiate
@@ -23,6 +32,16 @@ from fcpref.errors import FormulaSyntaxError
 from tests.strategies import formulas, ground_literals, hostile_texts, names
 
 P, Q, R = (Atom(name, ("x",)) for name in "PQR")
+F_X = Apply("f", ("x",))
+DEEPEST = (
+    "not " * MAX_DEPTH + "P(x)",
+    "forall x. " * MAX_DEPTH + "P(x)",
+    " and ".join(["P(x)"] * (MAX_DEPTH + 1)),
+    " -> ".join(["x = x"] * (MAX_DEPTH + 1)),
+    "(" * MAX_DEPTH + "P(x)" + ")" * MAX_DEPTH,
+    "(" * 30 + "P(x)" + ") and P(x)" * 30 + " or P(x)" * 30,
+    "P(" + "f(" * MAX_DEPTH + "x" + ")" * (MAX_DEPTH + 1),
+)
 
 
 def attempt(text):
@@ -61,6 +80,12 @@ def test_what_is_shown_parses_back(formula):
         ("not exists x. P(x)", Not(Exists("x", P))),
         ("\n forall\tx . (P( x )->not Q(x)) ", ForAll("x", Implies(P, Not(Q)))),
         ("notP(x)", Atom("notP", ("x",))),
+        ("x = y", Equal("x", "y")),
+        ("f(x) = g(a, f(y))", Equal(F_X, Apply("g", ("a", Apply("f", ("y",)))))),
+        ("P(f(x), x)", Atom("P", (F_X, "x"))),
+        ("not x = y and P(x)", And(Not(Equal("x", "y")), P)),
+        ("exists x. x = a -> P(x)", Exists("x", Implies(Equal("x", "a"), P))),
+        ("P(x) -> Q(x) <-> R(x) or P(x)", Iff(Implies(P, Q), Or(R, P))),
     ],
 )
 def test_binding_strength_is_as_documented(text, formula):
@@ -96,6 +121,18 @@ def test_a_rule_is_shown_as_the_design_writes_it():
         ("\uff30(x)", 0),
         ("P(x))", 4),
         ("P(x) - Q(x)", 5),
+        ("x =", 3),
+        ("= x", 0),
+        ("x = y = z", 6),
+        ("x = P(x) and", 12),
+        ("f(x) = not P(x)", 7),
+        ("P(f(x)", 6),
+        ("P(f())", 4),
+        ("P(f(x y))", 6),
+        ("P(x = y)", 4),
+        ("(x) = y", 2),
+        ("not x", 5),
+        ("x == y", 3),
     ],
 )
 def test_an_error_points_at_the_first_thing_that_does_not_fit(text, position):
@@ -146,12 +183,37 @@ def test_oversized_text_is_handled_at_once(text):
         "not " * (MAX_DEPTH + 1) + "P(x)",
         " and ".join(["P(x)"] * (MAX_DEPTH + 2)),
         "P(" + "x" * MAX_TEXT + ")",
-        "(" * MAX_DEPTH + "P(x)" + ")" * MAX_DEPTH,
+        "(" * (MAX_DEPTH + 1) + "P(x)" + ")" * (MAX_DEPTH + 1),
+        "P(" + "f(" * (MAX_DEPTH + 1) + "x" + ")" * (MAX_DEPTH + 2),
     ],
-    ids=["nots", "links", "length", "parentheses"],
+    ids=["nots", "links", "length", "parentheses", "terms"],
 )
 def test_formulas_beyond_the_bounds_are_refused(text):
-    with pytest.raises(FormulaSyntaxError, match=r"longer than|nested deeper|links in a row"):
+    with pytest.raises(FormulaSyntaxError, match=r"longer than|nested deeper"):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", DEEPEST, ids=lambda text: text[:10])
+def test_the_deepest_formulas_round_trip_and_can_be_worked_with(text):
+    formula = parse(text)
+    assert formula == parse(show(formula))
+    assert alpha_equivalent(formula, rename_apart(formula))
+    structure = Structure(domain=("x",), relations={"P": {("x",)}}, functions={"f": {("x",): "x"}})
+    forms = [formula, negation_normal(formula), prenex(formula), clause_form(formula).formula()]
+    assert len({evaluate(form, structure) for form in forms}) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 40 + "P(x)" + ") and P(x)" * 40 + " or P(x)" * 40,
+        "not (" * 30 + " and ".join(["P(x)"] * 40) + ")" * 30,
+        "not " * 40 + "forall x. " * 40 + "P(x)",
+    ],
+    ids=["chains", "chain under negations", "prefixes"],
+)
+def test_a_formula_is_no_deeper_however_it_is_written(text):
+    with pytest.raises(FormulaSyntaxError, match="nested deeper"):
         parse(text)
 
 

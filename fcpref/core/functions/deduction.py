@@ -25,6 +25,8 @@ from fcpref.core.functions.values import (
 )
 from fcpref.core.logic import Formula, negate, parse, saturate, show
 from fcpref.core.logic.chaining import Rule, as_rule
+from fcpref.core.logic.formulas import Equal, subformulas
+from fcpref.core.logic.structures import vocabulary
 from fcpref.core.problems.english import read_literal, say
 from fcpref.errors import FormulaSyntaxError
 
@@ -153,9 +155,17 @@ def _read(problem: Problem, text: str) -> Formula | None:
     if literal is not None:
         return literal
     try:
-        return parse(text)
+        formula = parse(text)
     except FormulaSyntaxError:
         return None
+    return formula if _only_names(formula) else None
+
+
+def _only_names(formula: Formula) -> bool:
+    # Equality and function terms have no part in this task, and a chain that tried them in vain
+    # before they were in the language must replay as it was.
+    names = vocabulary(formula)
+    return not names.functions and not any(isinstance(f, Equal) for f in subformulas(formula))
 
 
 @lru_cache(maxsize=4_096)

@@ -117,6 +117,7 @@ class Memory:
         saturated: `Saturated` succeeded.
         answer: what `Answer` was given; every later call fails.
         formalised: formulas written for sentences, at most one for each, the latest.
+        final: the sentence that `Answer` was given, where the answer is what kind of one it is.
     """
 
     problem: Problem
@@ -126,6 +127,7 @@ class Memory:
     saturated: bool = False
     answer: str | None = None
     formalised: tuple[Formalised, ...] = ()
+    final: str = ""
 
 
 @frozen(kw_only=True)

@@ -11,7 +11,7 @@ from typing import Literal as OneOf
 
 from attrs import frozen
 
-from fcpref.core.logic.formulas import ForAll, Formula, Implies, atom_of, instantiate, negate
+from fcpref.core.logic.formulas import ForAll, Formula, Implies, Term, atom_of, instantiate, negate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -102,8 +102,8 @@ def _steps_from(premise: Formula, rules: Sequence[Rule], depth: int) -> Iterable
             yield Step(rule, premise, backwards, "tollens", depth)
 
 
-def _match(pattern: Formula, variable: str, fact: Formula) -> str | None:
-    """Return the constant that makes a one-variable literal equal to a ground literal."""
+def _match(pattern: Formula, variable: str, fact: Formula) -> Term | None:
+    """Return the term that makes a one-variable literal equal to a ground literal."""
     if type(pattern) is not type(fact):
         return None
     want, have = atom_of(pattern), atom_of(fact)

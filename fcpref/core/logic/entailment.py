@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from fcpref.core.logic.formulas import (
     And,
+    Apply,
     Atom,
+    Equal,
     Exists,
     ForAll,
     Formula,
@@ -20,6 +22,7 @@ from fcpref.core.logic.formulas import (
     Implies,
     Not,
     Or,
+    Term,
     free_names,
 )
 
@@ -113,10 +116,16 @@ def _search(formulas: Sequence[Formula], work: int, size: int | None) -> bool | 
 
 
 def _ground_size(formula: Formula, size: int) -> int:
-    """Return how many atoms a formula has once its quantifiers are written out."""
+    """Return how many atoms a formula has once its quantifiers are written out.
+
+    One with function terms is over the limit at any size: their values need not be among the
+    things that quantifiers are written out over.
+    """
     match formula:
-        case Atom():
-            return 1
+        case Atom(_, terms):
+            return MAX_GROUND + 1 if any(isinstance(term, Apply) for term in terms) else 1
+        case Equal(left, right):
+            return MAX_GROUND + 1 if isinstance(left, Apply) or isinstance(right, Apply) else 1
         case Not(body):
             return _ground_size(body, size)
         case ForAll(_, body) | Exists(_, body):
@@ -150,7 +159,9 @@ class _Encoder:
                 # A predicate with another number of terms is another one.
                 sorts = [self.sort] * len(terms)
                 symbol = self.z3.Function(f"{predicate}/{len(terms)}", *sorts, self.bool)
-                return symbol(*(bound.get(term, self.named(term)) for term in terms))
+                return symbol(*(self.term(term, bound) for term in terms))
+            case Equal(first, second):
+                return self.term(first, bound) == self.term(second, bound)
             case Not(body):
                 return self.z3.Not(self.formula(body, bound))
             case ForAll(variable, body) | Exists(variable, body):
@@ -158,6 +169,13 @@ class _Encoder:
         return self.joins[type(formula)](
             self.formula(formula.left, bound), self.formula(formula.right, bound)
         )
+
+    def term(self, term: Term, bound: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        if isinstance(term, str):
+            return bound.get(term, self.named(term))
+        sorts = [self.sort] * len(term.terms)
+        symbol = self.z3.Function(f"{term.function}/{len(term.terms)}", *sorts, self.sort)
+        return symbol(*(self.term(one, bound) for one in term.terms))
 
     def quantified(
         self, formula: Formula, variable: str, body: Formula, bound: Mapping[str, Any]

@@ -1,7 +1,7 @@
 """The text of formulas: ``forall x. (Wumpus(x) -> not Bright(x))``.
 
-Binding strength, strongest first: ``not`` and quantifiers, ``and``, ``or``, ``->`` (groups to the
-right), ``<->``. A quantifier's body reaches as far right as it can.
+Binding strength, strongest first: ``=``, ``not`` and quantifiers, ``and``, ``or``, ``->`` (groups
+to the right), ``<->``. A quantifier's body reaches as far right as it can.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from functools import lru_cache
 
 from fcpref.core.logic.formulas import (
     And,
+    Apply,
     Atom,
+    Equal,
     Exists,
     ForAll,
     Formula,
@@ -19,6 +21,7 @@ from fcpref.core.logic.formulas import (
     Implies,
     Not,
     Or,
+    Term,
     atom_of,
 )
 from fcpref.errors import FormulaSyntaxError
@@ -27,7 +30,7 @@ MAX_TEXT = 2_000
 MAX_DEPTH = 60
 _SPACE = re.compile(r"\s*", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_TOKEN = re.compile(rf"<->|->|[().,]|{_NAME.pattern}", re.ASCII)
+_TOKEN = re.compile(rf"<->|->|[().,=]|{_NAME.pattern}", re.ASCII)
 _KEYWORDS = frozenset({"and", "or", "not", "forall", "exists"})
 _BINARY: tuple[tuple[str, type[And | Or | Implies | Iff]], ...] = (
     ("<->", Iff),
@@ -35,11 +38,16 @@ _BINARY: tuple[tuple[str, type[And | Or | Implies | Iff]], ...] = (
     ("or", Or),
     ("and", And),
 )
+_LEVELS = {word: level for level, (word, _) in enumerate(_BINARY)}
 
 
 @lru_cache(maxsize=4_096)  # a hostile text takes 30 kB
 def parse(text: str) -> Formula:
     """Parse a formula.
+
+    Args:
+        text: at most 2,000 characters. The formula may nest 60 deep, a term 60 deep, and 60
+            parentheses may be open at once.
 
     Raises:
         FormulaSyntaxError: with the character position of the first thing that does not fit.
@@ -48,7 +56,7 @@ def parse(text: str) -> Formula:
         message = f"formula is longer than {MAX_TEXT} characters"
         raise FormulaSyntaxError(message, MAX_TEXT)
     reader = _Reader(text)
-    formula = reader.binary(0, 0)
+    formula, _ = reader.binary(0, 0, 0)
     if reader.ahead:
         raise reader.unexpected("the end")
     return formula
@@ -93,61 +101,81 @@ class _Reader:
             raise self.unexpected(wanted)
         return self.advance()
 
-    def binary(self, level: int, depth: int) -> Formula:
+    def bounded(self, depth: int) -> int:
+        # Everything that walks a formula recurses, so its height is bounded where it is made.
         if depth > MAX_DEPTH:
             message = f"formula is nested deeper than {MAX_DEPTH}"
             raise FormulaSyntaxError(message, self.position)
-        if level == len(_BINARY):
-            return self.unary(depth + 1)
-        word, kind = _BINARY[level]
-        left = self.binary(level + 1, depth)
-        if kind is Implies:
-            if self.ahead != word:
-                return left
-            self.advance()
-            return Implies(left, self.binary(level, depth + 1))
-        links = 0
-        while self.ahead == word:
-            links += 1
-            if links > MAX_DEPTH:
-                message = f"more than {MAX_DEPTH} links in a row"
-                raise FormulaSyntaxError(message, self.position)
-            self.advance()
-            left = kind(left, self.binary(level + 1, depth + 1))
-        return left
+        return depth
 
-    def unary(self, depth: int) -> Formula:
-        if depth > MAX_DEPTH:
-            message = f"formula is nested deeper than {MAX_DEPTH}"
-            raise FormulaSyntaxError(message, self.position)
+    def binary(self, floor: int, depth: int, opened: int) -> tuple[Formula, int]:
+        """Read operators that bind at least as tightly as the floor; return the height too."""
+        left, height = self.unary(depth, opened)
+        while True:
+            level = _LEVELS.get(self.ahead, -1)
+            if level < floor:
+                return left, height
+            kind = _BINARY[level][1]
+            self.bounded(height + 1)
+            self.advance()
+            # An arrow's right side may hold another arrow: it groups to the right.
+            inner = level if kind is Implies else level + 1
+            right, other = self.binary(inner, self.bounded(depth + 1), opened)
+            left, height = kind(left, right), self.bounded(1 + max(height, other))
+
+    def unary(self, depth: int, opened: int) -> tuple[Formula, int]:
         if self.ahead == "not":
             self.advance()
-            return Not(self.unary(depth + 1))
+            body, height = self.unary(self.bounded(depth + 1), opened)
+            return Not(body), self.bounded(height + 1)
         if self.ahead in {"forall", "exists"}:
             kind = ForAll if self.advance() == "forall" else Exists
             variable = self.name("a variable")
             self.expect(".")
-            return kind(variable, self.binary(0, depth + 1))
+            body, height = self.binary(0, self.bounded(depth + 1), opened)
+            return kind(variable, body), self.bounded(height + 1)
         if self.ahead == "(":
+            self.bounded(opened + 1)
             self.advance()
-            inner = self.binary(0, depth + 1)
+            inner = self.binary(0, depth, opened + 1)
             self.expect(")")
             return inner
-        predicate = self.name("a formula")
+        return self.atomic(), 0
+
+    def atomic(self) -> Formula:
+        name = self.name("a formula")
+        if self.ahead == "=":
+            self.advance()
+            return Equal(name, self.term(0))
+        terms = self.arguments(0)
+        if self.ahead == "=":
+            self.advance()
+            return Equal(Apply(name, terms), self.term(0))
+        return Atom(name, terms)
+
+    def arguments(self, depth: int) -> tuple[Term, ...]:
         self.expect("(")
-        terms = [self.name("a term")]
+        terms = [self.term(depth)]
         while self.ahead == ",":
             self.advance()
-            terms.append(self.name("a term"))
+            terms.append(self.term(depth))
         self.expect(")")
-        return Atom(predicate, tuple(terms))
+        return tuple(terms)
+
+    def term(self, depth: int) -> Term:
+        name = self.name("a term")
+        if self.ahead != "(":
+            return name
+        return Apply(name, self.arguments(self.bounded(depth + 1)))
 
 
 def show(formula: Formula) -> str:
-    """Print a formula so that `parse` gives it back."""
+    """Print a formula so that `parse` gives it back, within the bounds that `parse` has."""
     match formula:
         case Atom(predicate, terms):
-            return f"{predicate}({', '.join(terms)})"
+            return _applied(predicate, terms)
+        case Equal(left, right):
+            return f"{show_term(left)} = {show_term(right)}"
         case Not(body):
             return f"not {_operand(body)}"
         case ForAll(variable, body):
@@ -156,6 +184,15 @@ def show(formula: Formula) -> str:
             return f"exists {variable}. {_operand(body)}"
     word = next(word for word, kind in _BINARY if isinstance(formula, kind))
     return f"{_operand(formula.left)} {word} {_operand(formula.right)}"
+
+
+def show_term(term: Term) -> str:
+    """Print a term as it stands in a formula."""
+    return term if isinstance(term, str) else _applied(term.function, term.terms)
+
+
+def _applied(name: str, terms: tuple[Term, ...]) -> str:
+    return f"{name}({', '.join(map(show_term, terms))})"
 
 
 def _operand(formula: Formula) -> str:

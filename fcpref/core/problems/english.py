@@ -29,11 +29,12 @@ def say(formula: Formula) -> str:
         people = f"people who are not {body}" if negated_body else f"{body} people"
         return f"{'No' if negated_head else 'All'} {people} are {head}."
     atom = atom_of(formula)
-    if atom is None or len(atom.terms) != 1:
+    name = atom.terms[0] if atom is not None and len(atom.terms) == 1 else None
+    if not isinstance(name, str):
         message = f"no English sentence for {show(formula)}"
         raise ProblemError(message)
     word, negated = _word(formula)
-    return f"{atom.terms[0].capitalize()} is {'not ' if negated else ''}{word}."
+    return f"{name.capitalize()} is {'not ' if negated else ''}{word}."
 
 
 def read_literal(text: str) -> Formula | None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from fcpref.core.tasks import fol_deduction, fol_folio, math_algebra, math_gsm8k, math_word
+from fcpref.core.tasks import (
+    fol_deduction,
+    fol_folio,
+    fol_forms,
+    fol_models,
+    math_algebra,
+    math_gsm8k,
+    math_word,
+)
 from fcpref.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +26,8 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         task.name: task
         for task in (
             fol_deduction.TASK,
+            fol_models.TASK,
+            fol_forms.TASK,
             fol_folio.TASK,
             math_word.TASK,
             math_algebra.TASK,

@@ -1,0 +1,67 @@
+"""The generated logic families at the sizes that DESIGN promises."""
+
+import pytest
+
+from fcpref.core.logic import parse
+from fcpref.core.logic.steps import CLAUSAL, FORMS, steps_to
+from fcpref.core.problems import forms, models
+from tests.meaning import same_on_structures, wrong_steps
+
+
+def normal(text):
+    return " ".join(text.lower().split())
+
+
+def models_form(problem):
+    return models.form_of(models.world_of(problem), parse(problem.claim.formula))
+
+
+def forms_form(problem):
+    return forms.form_of(forms.sentence_of(problem))
+
+
+FAMILIES = {
+    "models": (models.generate, models_form, models.ModelsSpec(max_quantifiers=3)),
+    "forms": (forms.generate, forms_form, forms.FormsSpec()),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_20000_problems_share_no_form_or_text_between_splits(family):
+    generate, form_of, spec = FAMILIES[family]
+    sizes = (("train", 19_000), ("dev", 500), ("test", 500))
+    forms_of, texts = {}, {}
+    for split, count in sizes:
+        drawn = [generate(spec, seed=7, split=split, index=index) for index in range(count)]
+        forms_of[split] = {form_of(one) for one in drawn}
+        texts[split] = {normal(one.text) for one in drawn}
+        assert len(texts[split]) > 0.98 * count
+    for kept in (forms_of, texts):
+        assert not kept["train"] & (kept["dev"] | kept["test"])
+        assert not kept["dev"] & kept["test"]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_models_have_10000_forms_at_each_depth(depth):
+    spec = models.ModelsSpec(min_quantifiers=depth, max_quantifiers=depth)
+    drawn = (models.generate(spec, seed=8, split="train", index=index) for index in range(11_000))
+    assert len({models_form(one) for one in drawn}) >= 10_000
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 5])
+def test_forms_have_10000_forms_at_each_number_of_rewrites(steps):
+    spec = forms.FormsSpec(min_steps=steps, max_steps=steps)
+    drawn = (forms.generate(spec, seed=8, split="train", index=index) for index in range(12_000))
+    assert len({forms_form(one) for one in drawn}) >= 10_000
+
+
+@pytest.mark.parametrize("target", FORMS)
+def test_forms_say_the_same_on_all_structures_up_to_size_3_and_by_z3(target):
+    spec = forms.FormsSpec(targets=(target,), max_steps=8)
+    for index in range(40):
+        problem = forms.generate(spec, seed=9, split="train", index=index)
+        sentence = forms.sentence_of(problem)
+        steps = steps_to(target, sentence, most=forms.MAX_STEPS)
+        skolem = target == CLAUSAL
+        assert same_on_structures(sentence, steps[-1].result, skolem=skolem, most=2**16, biggest=3)
+        assert wrong_steps(sentence, steps) == []
