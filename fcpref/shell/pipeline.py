@@ -75,11 +75,10 @@ def run_profile(profile: str | None, root: Path, *, quiet: bool = False) -> Outc
     note("5/5 evaluation on held-out problems")
     problems = _held_out(workspace, plan.evaluation)
     after = f"adapter:{adapter}@{plan.student}"
-    labelled = {
-        "base": _trials(workspace, plan, problems, plan.student, plan.evaluation.before),
-        "warm start": _trials(workspace, plan, problems, start, plan.evaluation.start),
-        "DPO": _trials(workspace, plan, problems, after, ()),
-    }
+    labelled = {"base": _trials(workspace, plan, problems, plan.student, plan.evaluation.before)}
+    if start != plan.student:
+        labelled["warm start"] = _trials(workspace, plan, problems, start, plan.evaluation.start)
+    labelled["DPO"] = _trials(workspace, plan, problems, after, ())
     counts = [
         _chain_table("Chains", [*teacher, *own]),
         _pair_table(workspace, pairs),
@@ -110,6 +109,8 @@ def _warm_start(
     if plan.warm_start:
         folder = workspace.root / "adapters" / plan.warm_start
         return f"adapter:{folder}@{plan.student}", []
+    if plan.sft is None:
+        return plan.student, []
     workspace.progress.note("    warm start: supervised training on correct chains")
     data = list(teacher)
     if plan.oracle.count:

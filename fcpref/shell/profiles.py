@@ -78,11 +78,12 @@ class Profile:
     Attributes:
         name: the profile's name.
         student: the published base, by model name.
-        warm_start: a committed adapter to start preference training from; empty runs `sft`.
+        warm_start: a committed adapter to start preference training from.
         teacher: recordings of the teacher.
         oracle: problems that the oracle solves for supervised training.
         own: the student's own chains, recorded or sampled live.
-        sft: supervised training, when there is no warm start.
+        sft: supervised training, when there is no warm start; None, without a table ``[sft]``,
+            leaves preference training to start from the base.
         pairs: how pairs are drawn.
         dpo: preference training.
         evaluation: the held-out problems.
@@ -94,7 +95,7 @@ class Profile:
     teacher: Source = field(factory=Source)
     oracle: Source = field(factory=Source)
     own: Source = field(factory=Source)
-    sft: SftSpec = field(factory=SftSpec)
+    sft: SftSpec | None = None
     pairs: PairSpec = field(factory=PairSpec)
     dpo: DpoSpec = field(factory=DpoSpec)
     evaluation: EvaluationPlan = field(factory=EvaluationPlan)
@@ -119,10 +120,12 @@ def load_profile(name: str | None) -> Profile:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as TOML ({error})") from None
     # Unlike other tables these two change some fields of values whose others keep their defaults.
-    sft, dpo = (_flat(_table(data, name, path)) for name in ("sft", "dpo"))
+    sft = _flat(_table(data, "sft", path)) if "sft" in data else None
+    dpo = _flat(_table(data, "dpo", path))
     try:
         profile = structure({"name": path.stem, **data}, Profile)
-        return evolve(profile, sft=changed(SftSpec(), sft), dpo=changed(DpoSpec(), dpo))
+        supervised = None if sft is None else changed(SftSpec(), sft)
+        return evolve(profile, sft=supervised, dpo=changed(DpoSpec(), dpo))
     except (CodecError, UsageError) as error:
         raise UsageError(f"{path}: {error}") from None
 

@@ -84,6 +84,20 @@ def test_a_claim_is_true_false_or_unknown(claim, verdict):
     assert verdict is entails((*RULES, CAT), parse(claim))
 
 
+@pytest.mark.parametrize(
+    ("premises", "claim", "verdict"),
+    [
+        (("a = b", "P(a)"), "P(b)", "True"),
+        (("forall x. f(x) = x", "P(a)"), "P(f(f(a)))", "True"),
+        (("forall x. P(f(x))", "f(a) = b"), "not P(b)", "False"),
+        (("P(f(a))",), "P(a)", "Unknown"),
+        (("P(a)",), "a = b", "Unknown"),
+    ],
+)
+def test_function_terms_and_equality_are_decided(premises, claim, verdict):
+    assert entails(tuple(map(parse, premises)), parse(claim)) == verdict
+
+
 def test_premises_without_a_model_decide_nothing():
     premises = (*RULES, CAT, parse("Dog(tom)"))
     assert entails(premises, parse("Animal(rex)")) is Entailment.CONTRADICTORY

@@ -1,0 +1,62 @@
+"""Profiles: what the shipped ones say, and what is wrong with a user's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from fcpref.core.training import SftSpec
+from fcpref.errors import UsageError
+from fcpref.shell.profiles import FOLDER, load_profile
+
+SHIPPED = sorted(file.stem for file in FOLDER.glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_profiles_load_and_tell_their_name(name):
+    assert load_profile(name).name == name
+
+
+def test_the_default_starts_from_a_warm_start_and_trains_live():
+    profile = load_profile(None)
+    assert profile.name == "laptop"
+    assert profile.warm_start
+    assert profile.sft is None
+
+
+def own(tmp_path, text):
+    path = tmp_path / "own.toml"
+    path.write_text('student = "hub:a/b"\n' + text)
+    return str(path)
+
+
+def test_a_table_of_sft_asks_for_supervised_training_and_changes_only_what_it_names(tmp_path):
+    assert load_profile(own(tmp_path, "")).sft is None
+    assert load_profile(own(tmp_path, "[sft]\n")).sft == SftSpec()
+    sft = load_profile(own(tmp_path, "[sft]\nlora.rank = 4\n")).sft
+    assert sft is not None
+    assert (sft.lora.rank, sft.epochs) == (4, SftSpec().epochs)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("wrong = 1\n", "wrong"),
+        ("[dpo]\nlearning_rate = -1\n", "learning_rate"),
+        ("[dpo]\nrate = 1\n", "rate"),
+        ("[pairs]\nkind = 'words'\n", "kind"),
+        ("dpo = 1\n", r"\[dpo\] must be a table"),
+        ("[pairs\n", "TOML"),
+    ],
+)
+def test_what_a_profile_cannot_say_is_refused_in_one_line_naming_file_and_field(
+    tmp_path, text, said
+):
+    with pytest.raises(UsageError, match=said) as error:
+        load_profile(own(tmp_path, text))
+    assert "own.toml" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_profile_lists_those_there_are():
+    with pytest.raises(UsageError, match=", ".join(SHIPPED)):
+        load_profile("nothing")
