@@ -179,7 +179,7 @@ def test_the_form_decides_the_split(problem):
 
 def test_splits_share_neither_forms_nor_texts():
     forms, texts = {}, {}
-    for split, count in (("train", 200), ("dev", 30), ("test", 30)):
+    for split, count in (("train", 150), ("dev", 20), ("test", 20)):
         drawn = [generate(FormsSpec(), seed=11, split=split, index=index) for index in range(count)]
         forms[split] = {form_of(sentence_of(one)) for one in drawn}
         texts[split] = {" ".join(one.text.lower().split()) for one in drawn}
