@@ -243,7 +243,7 @@ def test_the_form_decides_the_split(problem):
 def test_splits_share_neither_forms_nor_texts():
     spec = ModelsSpec(max_quantifiers=3)
     forms, texts = {}, {}
-    for split, count in (("train", 200), ("dev", 30), ("test", 30)):
+    for split, count in (("train", 150), ("dev", 20), ("test", 20)):
         drawn = [generate(spec, seed=11, split=split, index=index) for index in range(count)]
         forms[split] = {form_of(world_of(one), parse(one.claim.formula)) for one in drawn}
         texts[split] = {" ".join(one.text.lower().split()) for one in drawn}

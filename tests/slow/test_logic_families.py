@@ -29,7 +29,7 @@ FAMILIES = {
 @pytest.mark.parametrize("family", FAMILIES)
 def test_20000_problems_share_no_form_or_text_between_splits(family):
     generate, form_of, spec = FAMILIES[family]
-    sizes = (("train", 19_000), ("dev", 500), ("test", 500))
+    sizes = (("train", 19_400), ("dev", 300), ("test", 300))
     forms_of, texts = {}, {}
     for split, count in sizes:
         drawn = [generate(spec, seed=7, split=split, index=index) for index in range(count)]
@@ -48,10 +48,10 @@ def test_models_have_10000_forms_at_each_depth(depth):
     assert len({models_form(one) for one in drawn}) >= 10_000
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 5])
+@pytest.mark.parametrize("steps", [1, 3, 5])
 def test_forms_have_10000_forms_at_each_number_of_rewrites(steps):
     spec = forms.FormsSpec(min_steps=steps, max_steps=steps)
-    drawn = (forms.generate(spec, seed=8, split="train", index=index) for index in range(12_000))
+    drawn = (forms.generate(spec, seed=8, split="train", index=index) for index in range(11_000))
     assert len({forms_form(one) for one in drawn}) >= 10_000
 
 

@@ -45,10 +45,10 @@ if TYPE_CHECKING:
 
 TASK = "fol.forms"
 MAX_STEPS = 14
-MAX_TEXT = 120
+MAX_TEXT = 110
 # A reply that quotes a sentence, and a chain of all of them, stay below the default bounds of 96
 # and 800 tokens (measured with SmolLM2's tokenizer).
-MAX_RESULT = 160
+MAX_RESULT = 150
 MAX_QUOTED = 1_200
 UNARY = ("P", "Q", "S", "T", "U", "V", "W")
 BINARY = ("R", "K", "L", "M", "N")
@@ -146,10 +146,11 @@ def _draw(spec: FormsSpec, wanted: int, stream: Random) -> Formula:
     """Draw a sentence that takes about as many rewrites as wanted."""
     # Few of these words for few rewrites: the rest of the sentence stays as it is.
     rate = stream.choice((0.1, 0.25, 0.5) if wanted <= 3 else (0.25, 0.5, 0.7))  # noqa: PLR2004
-    leaves = stream.randint(2, 5)
+    # Few rewrites leave few sentences to be found unless the sentences are long.
+    leaves = stream.randint(4 if wanted <= 3 else 3, 6)  # noqa: PLR2004
     letters = (
-        tuple(stream.sample(UNARY, stream.randint(1, 4))),
-        tuple(stream.sample(BINARY, stream.randint(0, 2))),
+        tuple(stream.sample(UNARY, stream.randint(2, 5))),
+        tuple(stream.sample(BINARY, stream.randint(1, 3))),
         tuple(stream.sample(CONSTANTS, 2)),
     )
     return _grow(leaves, spec.quantifiers, (), rate, letters, stream)
