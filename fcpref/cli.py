@@ -304,15 +304,23 @@ def score(session: Session, chains: str) -> None:
 @command("fcpref pairs 81c0 5d3e --per-problem 2")
 @click.argument("chains", nargs=-1, required=True)
 @click.option("--per-problem", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--limit", type=click.IntRange(0), default=0, help="Pairs in all; 0 is no limit.")
+@click.option(
+    "--kind",
+    type=click.Choice(["chain", "step"]),
+    default="chain",
+    show_default=True,
+    help="Whole chains, or an incorrect chain's deciding call against the oracle's.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
-def pairs(session: Session, chains: tuple[str, ...], per_problem: int, seed: int) -> None:
+def pairs(session: Session, chains: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
     """Pair correct with incorrect CHAINS (or scores) of the same problems."""
     from fcpref.core.pairs import PairSpec
     from fcpref.shell import stages_pairs
     from fcpref.shell.stages_data import scores_of
 
     scores = scores_of(session.workspace, chains)
-    spec = PairSpec(per_problem=per_problem, seed=seed)
+    spec = PairSpec(**options)
     session.give(stages_pairs.pairs(session.workspace, scores, spec))
 
 

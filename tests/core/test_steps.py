@@ -90,12 +90,12 @@ def test_the_same_mistake_counts_once_and_limits_hold():
     assert len(paired(problem, *scored, spec=PairSpec(kind="step", per_problem=3, limit=2))) == 2
 
 
-def test_the_deciding_call_is_judged_against_all_that_the_oracle_did_there():
+def test_only_the_deciding_call_and_the_oracles_at_its_place_are_judged():
     problem = problem_of("Unknown")
     solution = list(TASK.oracle(problem))
     (pair,) = paired(problem, chain_of(problem, [solution[0], "Answer(value='True')"]))
     chosen, rejected = judged_replies(pair)
-    assert chosen == (False, *[True] * (len(solution) - 1))
+    assert chosen == (False, True, *[False] * (len(solution) - 2))
     assert rejected == (False, True)
 
 
@@ -118,7 +118,7 @@ def test_pairs_share_their_beginning_and_end_right_and_wrong(problem, chains, da
         chosen, rejected = judged_replies(pair)
         at = rejected.index(True)
         assert rejected.count(True) == 1
-        assert chosen == tuple(index >= at for index in range(len(chosen)))
+        assert chosen == tuple(index == at for index in range(len(chosen)))
         assert said(pair.chosen)[:at] == said(pair.rejected)[:at]
         assert said(pair.chosen)[at] != said(pair.rejected)[at]
 

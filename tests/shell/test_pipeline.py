@@ -99,12 +99,10 @@ def test_problems_of_another_split_are_no_held_out_problems(tmp_path, student, c
     from fcpref.shell.workspace import Workspace
 
     root = tmp_path / "artifacts"
-    train = stages.make_problems(
-        Workspace(root), "fol.deduction", "train", 3, 0, {"max_depth": 1}
-    )
+    train = stages.make_problems(Workspace(root), "fol.deduction", "train", 3, 0, {"max_depth": 1})
     profile = tmp_path / "tiny.toml"
     text = PROFILE.format(student=student, more="")
-    held_out = f'[evaluation]\nproblems = {json.dumps(train.id.removeprefix("sha256:")[:16])}'
+    held_out = f"[evaluation]\nproblems = {json.dumps(train.id.removeprefix('sha256:')[:16])}"
     profile.write_text(text.replace("[evaluation]", held_out))
     with pytest.raises(UsageError, match="not all problems are of the test split"):
         run_profile(str(profile), root, quiet=True)

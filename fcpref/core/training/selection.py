@@ -25,15 +25,13 @@ def trained_replies(chain: Chain, *, failed: bool) -> tuple[bool, ...]:
 def judged_replies(pair: PreferencePair) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
     """Return which replies of the chosen and of the rejected chain carry loss.
 
-    All of a ``chain`` pair. Of a ``step`` pair the call that settled the rejected chain's fate, and
-    what the chosen chain did from there on, its answer too: were a wrong answer pushed down with
-    nothing but further calls raised against it, the student would unlearn to answer at all. What
-    comes before is the same in both chains.
+    All of a ``chain`` pair; of a ``step`` pair the first that differs: what comes before is the
+    same in both, and what comes after was not compared.
     """
     chains = (pair.chosen, pair.rejected)
     if pair.kind == "chain":
         return trained_replies(chains[0], failed=True), trained_replies(chains[1], failed=True)
     replies = [[turn.reply for turn in chain.turns] for chain in chains]
     at = next((i for i, (a, b) in enumerate(zip(*replies, strict=False)) if a != b), -1)
-    chosen = tuple(at >= 0 and i >= at for i in range(len(replies[0])))
-    return chosen, tuple(i == at for i in range(len(replies[1])))
+    chosen, rejected = (tuple(i == at for i in range(len(said))) for said in replies)
+    return chosen, rejected
