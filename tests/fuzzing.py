@@ -87,6 +87,9 @@ def failures(jobs: int | None = None) -> tuple[str, ...]:
     return tuple(found)
 
 
+_TWO_WORDINGS = ("fol.deduction", "fol.models", "math.algebra")
+
+
 @cache
 def starts() -> tuple[Memory, ...]:
     """Return states in the middle of chains, of every task."""
@@ -95,10 +98,11 @@ def starts() -> tuple[Memory, ...]:
     recorded = sorted(_problems().items())
     for name, task in TASKS.items():
         if task.generate:
-            knobs = [{"formal": True}, {}] if name != "math.word" else [{}]
+            knobs = [{"formal": True}, {}] if name in _TWO_WORDINGS else [{}]
             problems = [task.generate(knobs[i % len(knobs)], 3, "dev", i) for i in range(40)]
         else:
             problems = [problem for _, problem in recorded if problem.task == name][:40]
+            problems = problems or [exemplar.problem for exemplar in task.exemplars]
         for problem in problems:
             replies = task.oracle(problem)
             kept = replies[: stream.randrange(len(replies))] if replies else ()

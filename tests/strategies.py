@@ -42,6 +42,7 @@ from fcpref.core.problems import Problem, Statement
 from fcpref.core.problems import forms as forms_family
 from fcpref.core.problems import models as models_family
 from fcpref.core.problems.deduction import NAMES, WORDS, DeductionSpec, generate
+from fcpref.core.problems.folio import read_row
 from fcpref.core.problems.forms import FormsSpec
 from fcpref.core.problems.models import ModelsSpec
 from fcpref.core.problems.problem import SPLITS, Split
@@ -138,8 +139,10 @@ def atoms() -> SearchStrategy[Formula]:
     return st.one_of(st.builds(Atom, names(), arguments), st.builds(Equal, terms(), terms()))
 
 
-def formulas(max_leaves: int = 8) -> SearchStrategy[Formula]:
-    """Return formulas of every kind, nested up to what the parser takes."""
+def formulas(
+    max_leaves: int = 8, leaves: SearchStrategy[Formula] | None = None
+) -> SearchStrategy[Formula]:
+    """Return formulas of every kind, nested up to what the parser takes; of `atoms`, or others."""
 
     def grow(inner: SearchStrategy[Formula]) -> SearchStrategy[Formula]:
         return st.one_of(
@@ -148,13 +151,15 @@ def formulas(max_leaves: int = 8) -> SearchStrategy[Formula]:
             *(st.builds(kind, names(), inner) for kind in (ForAll, Exists)),
         )
 
-    return st.recursive(atoms(), grow, max_leaves=max_leaves)
+    return st.recursive(leaves or atoms(), grow, max_leaves=max_leaves)
 
 
 def folio_formulas(*, small: bool = False) -> SearchStrategy[Formula]:
     """Return formulas that FOLIO's notation writes the same way; small ones share few names."""
     if not small:
-        return formulas().filter(lambda formula: "xor" not in show(formula))
+        # FOLIO has neither equality nor function terms.
+        leaves = st.builds(Atom, names(), st.lists(names(), min_size=1, max_size=3).map(tuple))
+        return formulas(leaves=leaves).filter(lambda formula: "xor" not in show(formula))
     atom = st.one_of(
         st.builds(Atom, st.sampled_from("PQ"), st.tuples(st.sampled_from("xya"))),
         st.builds(Atom, st.just("R"), st.tuples(*[st.sampled_from("xya")] * 2)),
@@ -283,6 +288,38 @@ def deduction_problems(max_depth: int = 4) -> SearchStrategy[Problem]:
         st.sampled_from(SPLITS),
         st.integers(0, 60),
     )
+
+
+def folio_rows() -> SearchStrategy[dict[str, object]]:
+    """Return rows in FOLIO's format about a few people, with any formulas as annotations."""
+    sentence = st.builds(
+        "{} {} {}.".format,
+        st.sampled_from(("Otto", "Mara", "No one")),
+        st.sampled_from(("is", "is not", "never was")),
+        st.sampled_from(("a potter", "a weaver", "tired", "at home")),
+    )
+    notation = st.one_of(formulas(3).map(show), texts(12), st.just("∀x (Potter(x) ⊕ Tired(x))"))
+    lines = st.lists(
+        st.tuples(sentence, notation), min_size=1, max_size=4, unique_by=lambda p: p[0]
+    )
+    return st.builds(
+        lambda story, pairs, conclusion, label: {
+            "story_id": story,
+            "premises": [text for text, _ in pairs],
+            "premises-FOL": [formula for _, formula in pairs],
+            "conclusion": conclusion,
+            "label": label,
+        },
+        st.integers(0, 500),
+        lines,
+        sentence,
+        st.sampled_from(("True", "False", "Unknown", "Uncertain")),
+    )
+
+
+def folio_problems() -> SearchStrategy[Problem]:
+    """Return problems of `fol.folio` with annotations of every kind, good ones among them."""
+    return st.builds(read_row, folio_rows(), st.integers(0, 99))
 
 
 def models_specs() -> SearchStrategy[ModelsSpec]:

@@ -65,8 +65,9 @@ def artifacts(root, stage, kind):
     return [value for file in files for value in read_artifact(file).values(kind)]
 
 
+@pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("more", ["", SFT], ids=["from the base", "with a warm start"])
-def test_a_profile_runs_from_problems_to_the_report(tmp_path, student, cache, more):
+def test_a_profile_runs_from_problems_to_the_report(tmp_path, student, more):
     profile = tmp_path / "tiny.toml"
     profile.write_text(PROFILE.format(student=student, more=more))
     root = tmp_path / "artifacts"
@@ -94,7 +95,8 @@ def test_a_profile_runs_from_problems_to_the_report(tmp_path, student, cache, mo
     assert all(path.stat().st_mtime_ns == time for path, time in same.items())
 
 
-def test_problems_of_another_split_are_no_held_out_problems(tmp_path, student, cache):
+@pytest.mark.usefixtures("cache")
+def test_problems_of_another_split_are_no_held_out_problems(tmp_path, student):
     from fcpref.shell import stages
     from fcpref.shell.workspace import Workspace
 

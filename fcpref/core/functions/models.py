@@ -139,6 +139,8 @@ def _quantifier(kind: type[ForAll | Exists]) -> Function:
 def _check(arguments: Arguments, memory: Memory) -> Effect:
     found = _find(arguments, "expression", memory)
     if found is None:
+        if not _is_formula(_named(arguments, "expression")):
+            return fail(memory, FailureCode.ARGUMENT_DOMAIN, "expression is not a formula")
         return succeed(memory, "Not built so far.")
     return succeed(memory, f"Built: {_told(found, memory.problem)}")
 
@@ -250,7 +252,7 @@ def _depth(formula: Formula) -> int:
 
 def _find(arguments: Arguments, name: str, memory: Memory) -> Formula | None:
     """Return the built expression that a text names: alone, or with the rest of its result."""
-    wanted = _RESULT.sub("", str(arguments[name])).strip().rstrip(".")
+    wanted = _named(arguments, name)
     built = {fact.key.lower(): fact.key for fact in memory.facts}
     key = built.get(wanted.lower())
     if key is None:
@@ -259,6 +261,18 @@ def _find(arguments: Arguments, name: str, memory: Memory) -> Formula | None:
         except FormulaSyntaxError:
             return None
     return None if key is None else parse(key)
+
+
+def _named(arguments: Arguments, name: str) -> str:
+    return _RESULT.sub("", str(arguments[name])).strip().rstrip(".")
+
+
+def _is_formula(text: str) -> bool:
+    try:
+        parse(text)
+    except FormulaSyntaxError:
+        return False
+    return True
 
 
 def _read_atom(text: str) -> Atom | None:
