@@ -69,7 +69,9 @@ def run_profile(profile: str | None, root: Path, *, quiet: bool = False) -> Outc
     note("2/5 student: its own chains")
     own = _own(workspace, plan, start)
     note("3/5 pairs")
-    pairs = stages.pairs(workspace, _of_task([*teacher, *own], plan.evaluation.task), plan.pairs)
+    sources = {"teacher": teacher, "own": own}
+    paired = [one for source in plan.paired for one in sources[source]]
+    pairs = stages.pairs(workspace, _of_task(paired, plan.evaluation.task), plan.pairs)
     note("4/5 preference training")
     run, adapter = stages.train(workspace, "dpo", [pairs], start, plan.dpo)
     note("5/5 evaluation on held-out problems")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
@@ -84,6 +84,7 @@ class Profile:
         own: the student's own chains, recorded or sampled live.
         sft: supervised training, when there is no warm start; None, without a table ``[sft]``,
             leaves preference training to start from the base.
+        paired: whose chains are paired, ``teacher``, ``own`` or both.
         pairs: how pairs are drawn.
         dpo: preference training.
         evaluation: the held-out problems.
@@ -96,6 +97,7 @@ class Profile:
     oracle: Source = field(factory=Source)
     own: Source = field(factory=Source)
     sft: SftSpec | None = None
+    paired: tuple[Literal["teacher", "own"], ...] = ("teacher", "own")
     pairs: PairSpec = field(factory=PairSpec)
     dpo: DpoSpec = field(factory=DpoSpec)
     evaluation: EvaluationPlan = field(factory=EvaluationPlan)

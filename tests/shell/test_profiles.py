@@ -41,6 +41,7 @@ def test_a_table_of_sft_asks_for_supervised_training_and_changes_only_what_it_na
     ("text", "said"),
     [
         ("wrong = 1\n", "wrong"),
+        ("paired = ['nobody']\n", "paired"),
         ("[dpo]\nlearning_rate = -1\n", "learning_rate"),
         ("[dpo]\nrate = 1\n", "rate"),
         ("[pairs]\nkind = 'words'\n", "kind"),
