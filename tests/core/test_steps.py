@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcpref.core.chains import Chain, Limits, Reply, advance, begin, finish
-from fcpref.core.pairs import PairSpec, lint, step_pairs
+from fcpref.core.chains import STUDENT, Chain, Limits, Reply, advance, begin, finish
+from fcpref.core.pairs import PairSpec, lint, step_pairs, trl_row
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
@@ -97,6 +97,18 @@ def test_only_the_deciding_call_and_the_oracles_at_its_place_are_judged():
     chosen, rejected = judged_replies(pair)
     assert chosen == (False, True, *[False] * (len(solution) - 2))
     assert rejected == (False, True)
+
+
+def test_a_row_for_trl_asks_for_the_judged_call_behind_what_the_chains_share():
+    problem = problem_of("Unknown")
+    solution = list(TASK.oracle(problem))
+    (pair,) = paired(problem, chain_of(problem, [solution[0], "Answer(value='True')"]))
+    row = trl_row(pair, problem, TASK, STUDENT)
+    *_, task, first, result = row["prompt"]
+    assert (task["content"], first["content"]) == (problem.text, solution[0])
+    assert result == {"role": "user", "content": pair.chosen.turns[0].outcome.text}
+    assert row["chosen"] == [{"role": "assistant", "content": solution[1]}]
+    assert row["rejected"] == [{"role": "assistant", "content": "Answer(value='True')"}]
 
 
 @given(

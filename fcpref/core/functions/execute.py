@@ -34,29 +34,29 @@ def read_call(reply: str, toolbox: Toolbox, memory: Memory, grammar: Grammar = "
 
 def execute(call: Call, toolbox: Toolbox, memory: Memory) -> Effect:
     """Execute a call: bind its arguments, refuse an identical repetition, run the function."""
-    effect = _execute(call, toolbox, memory)
-    return evolve(effect, memory=evolve(effect.memory, steps=memory.steps + 1))
+    effect, identity = _execute(call, toolbox, memory)
+    # Of the memory after the call: a function may make an earlier call worth repeating.
+    after = effect.memory
+    calls = after.calls if effect.outcome.code is not None else after.calls | {identity}
+    return Effect(outcome=effect.outcome, memory=evolve(after, steps=memory.steps + 1, calls=calls))
 
 
-def _execute(call: Call, toolbox: Toolbox, memory: Memory) -> Effect:
+def _execute(call: Call, toolbox: Toolbox, memory: Memory) -> tuple[Effect, str]:
+    """Return what the call did, and its text with its arguments bound."""
     if memory.answer is not None:
-        return fail(memory, FailureCode.NOT_APPLICABLE, "the chain has ended with Answer")
+        return fail(memory, FailureCode.NOT_APPLICABLE, "the chain has ended with Answer"), ""
     function = toolbox.find(call.function)
     if function is None:
         names = ", ".join(f.signature.name for f in toolbox.functions)
         text = f"no function {call.function}; there are {names}"
-        return fail(memory, FailureCode.UNKNOWN_FUNCTION, text)
+        return fail(memory, FailureCode.UNKNOWN_FUNCTION, text), ""
     bound = _bind(call, function.signature)
     if isinstance(bound, Outcome):
-        return Effect(outcome=bound, memory=memory)
+        return Effect(outcome=bound, memory=memory), ""
     identity = show_call(Call(function=call.function, keywords=tuple(bound.items())))
     if identity in memory.calls:
-        return fail(memory, FailureCode.REPEATED_CALL, "this call was made before")
-    effect = function.run(bound, memory)
-    if effect.outcome.code is not None:
-        return effect
-    # Of the memory after the call: a function may make an earlier call worth repeating.
-    return evolve(effect, memory=evolve(effect.memory, calls=effect.memory.calls | {identity}))
+        return fail(memory, FailureCode.REPEATED_CALL, "this call was made before"), identity
+    return function.run(bound, memory), identity
 
 
 def _bind(call: Call, signature: Signature) -> dict[str, Value] | Outcome:

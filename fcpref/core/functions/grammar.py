@@ -19,7 +19,7 @@ MAX_ARGUMENTS = 32
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _CALL_START = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\s*\(", re.ASCII)
-_SPACE = re.compile(r"[ \t\r\n]*")
+_SPACE = frozenset(" \t\r\n")
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 _WORDS = {"True": "True", "False": "False", "None": "None", "true": "True", "false": "False"}
 
@@ -94,11 +94,13 @@ def exact(source: str) -> Fraction:
     Raises:
         BadCall: it has over 60 digits, or a power of ten beyond 60.
     """
+    if source.isascii() and source.isdigit() and len(source) <= MAX_DIGITS:
+        return Fraction(int(source))
     mantissa, _, exponent = source.lower().partition("e")
     value = read_number(mantissa.removesuffix("."))
     if value is None or len(exponent) > 3 or abs(int(exponent or 0)) > MAX_DIGITS:  # noqa: PLR2004 - sign and 2 digits
         raise BadCall(FailureCode.LIMIT, f"a number may have {MAX_DIGITS} digits at most")
-    return value * Fraction(10) ** int(exponent or 0)
+    return value * Fraction(10) ** int(exponent) if exponent else value
 
 
 class _Reader:
@@ -200,10 +202,12 @@ class _Reader:
         return found[0]
 
     def peek(self) -> str:
-        self.spaces()
-        if self.at >= len(self.text):
-            self.refuse(FailureCode.UNPARSEABLE, "the call is not closed")
-        return self.text[self.at]
+        text = self.text
+        while self.at < len(text):
+            if text[self.at] not in _SPACE:
+                return text[self.at]
+            self.at += 1
+        self.refuse(FailureCode.UNPARSEABLE, "the call is not closed")
 
     def found(self, character: str) -> bool:
         if self.peek() != character:
@@ -216,8 +220,10 @@ class _Reader:
             self.refuse(FailureCode.UNPARSEABLE, f"{character!r} expected at character {self.at}")
 
     def spaces(self) -> None:
-        found = _SPACE.match(self.text, self.at)
-        self.at = found.end() if found else self.at
+        text, at = self.text, self.at
+        while at < len(text) and text[at] in _SPACE:
+            at += 1
+        self.at = at
 
     def refuse(self, code: FailureCode, text: str) -> NoReturn:
         raise BadCall(code, text)

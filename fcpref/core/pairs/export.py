@@ -32,14 +32,21 @@ def trl_row(
     works with any chat template and carries no `tools` column. In the `tools` grammar calls are
     `tool_calls` and results messages of role ``tool``, and the column `tools` holds the functions'
     JSON schemas. The grammar is that of the chains, whatever `prompt` says.
+
+    Of a ``step`` pair `chosen` and `rejected` are one call each; what the chains share is `prompt`.
     """
     own = evolve(prompt, grammar=pair.chosen.grammar)
     opening = render(own, task.toolbox, problem, task.exemplars)
     rows = chat_rows if own.grammar == "python" else template_rows
+    chosen, rejected = _messages(pair.chosen), _messages(pair.rejected)
+    start, end = 0, None
+    if pair.kind == "step":
+        start = 2 * pair.shared
+        end = start + 1
     row: dict[str, Any] = {
-        "prompt": rows(opening),
-        "chosen": rows(_messages(pair.chosen)),
-        "rejected": rows(_messages(pair.rejected)),
+        "prompt": rows([*opening, *chosen[:start]]),
+        "chosen": rows(chosen[start:end]),
+        "rejected": rows(rejected[start:end]),
     }
     tools = schemas(own, task.toolbox)
     return row | {"tools": list(tools)} if tools else row

@@ -25,3 +25,14 @@ class PreferencePair:
     chosen: Chain
     rejected: Chain
     rejected_verdict: str
+
+    @property
+    def shared(self) -> int:
+        """Return how many replies both chains begin with."""
+        both = zip(self.chosen.turns, self.rejected.turns, strict=False)
+        at = 0
+        for ours, theirs in both:
+            if ours.reply != theirs.reply:
+                break
+            at += 1
+        return at

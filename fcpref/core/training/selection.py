@@ -31,7 +31,5 @@ def judged_replies(pair: PreferencePair) -> tuple[tuple[bool, ...], tuple[bool, 
     chains = (pair.chosen, pair.rejected)
     if pair.kind == "chain":
         return trained_replies(chains[0], failed=True), trained_replies(chains[1], failed=True)
-    replies = [[turn.reply for turn in chain.turns] for chain in chains]
-    at = next((i for i, (a, b) in enumerate(zip(*replies, strict=False)) if a != b), -1)
-    chosen, rejected = (tuple(i == at for i in range(len(said))) for said in replies)
+    chosen, rejected = (tuple(i == pair.shared for i in range(len(c.turns))) for c in chains)
     return chosen, rejected
