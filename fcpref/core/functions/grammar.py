@@ -207,7 +207,7 @@ class _Reader:
             if text[self.at] not in _SPACE:
                 return text[self.at]
             self.at += 1
-        self.refuse(FailureCode.UNPARSEABLE, "the call is not closed")
+        raise BadCall(FailureCode.UNPARSEABLE, "the call is not closed")
 
     def found(self, character: str) -> bool:
         if self.peek() != character:

@@ -134,7 +134,13 @@ class TransformersEngine:
             return _CPU_ROWS
         config = self._model.config
         head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        token_bytes = 4 * config.num_hidden_layers * config.num_key_value_heads * head
+        token_bytes = (
+            2
+            * self._model.dtype.itemsize
+            * config.num_hidden_layers
+            * config.num_key_value_heads
+            * head
+        )
         longest = len(self._encode(max(texts, key=len))) + 900
         free, _ = torch.cuda.mem_get_info()
         # Growing a cache copies it once; attention repeats keys and values per query head.
