@@ -229,6 +229,7 @@ def fare(count: int, part: int, seeds: tuple[str, ...]) -> Fared:
     fared, stream = Fared(), derive(0, "fuzz", part)
     states, clock = starts(), time.process_time_ns
     longest = 0
+    _solutions()  # kept from here on: generating problems compiles code of its own
     with _watched(fared.ran):
         for done in range(0, count, _RUN):
             memory = stream.choice(states)

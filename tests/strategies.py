@@ -151,7 +151,7 @@ def formulas(
             *(st.builds(kind, names(), inner) for kind in (ForAll, Exists)),
         )
 
-    return st.recursive(leaves or atoms(), grow, max_leaves=max_leaves)
+    return st.recursive(atoms() if leaves is None else leaves, grow, max_leaves=max_leaves)
 
 
 def folio_formulas(*, small: bool = False) -> SearchStrategy[Formula]:
