@@ -240,3 +240,11 @@ def test_a_reply_may_be_as_long_as_the_bound_says():
 def test_no_value_hides_a_second_call(value):
     shown = show_call(Call(function="F", positional=(value,)))
     assert code(f"{shown}\n{shown}") in {FailureCode.SEVERAL_CALLS, FailureCode.LIMIT}
+
+
+@pytest.mark.parametrize("reply", ["Fly(a='\ud800')", "F()\udfff", "Add(a=2, \ud83d=3)"])
+def test_half_a_character_is_refused_and_not_repeated(reply):
+    refused = parse_call(reply)
+    assert isinstance(refused, Outcome)
+    assert refused.code is FailureCode.UNPARSEABLE
+    assert refused.text.encode()

@@ -19,6 +19,7 @@ MAX_ARGUMENTS = 32
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _CALL_START = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\s*\(", re.ASCII)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACE = frozenset(" \t\r\n")
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 _WORDS = {"True": "True", "False": "False", "None": "None", "true": "True", "false": "False"}
@@ -40,6 +41,9 @@ def parse_call(reply: str) -> Call | Outcome:
     text = unfenced(reply)
     if not _CALL_START.match(text):
         return refusal(FailureCode.NOT_A_CALL, "reply with one function call and nothing else")
+    if not reply.isascii() and _SURROGATE.search(reply):
+        # No file could hold it, nor an outcome that repeats it.
+        return refusal(FailureCode.UNPARSEABLE, "the reply has half a character; send whole ones")
     try:
         reader = _Reader(text)
         call = reader.call()
