@@ -63,7 +63,9 @@ def _bind(call: Call, signature: Signature) -> dict[str, Value] | Outcome:
     names = [parameter.name for parameter in signature.parameters]
     if len(call.positional) > len(names):
         return _failure(FailureCode.EXTRA_ARGUMENT, signature, f"takes {len(names)} arguments")
-    given = dict(zip(names, call.positional, strict=False))
+    given: dict[str, Value] = {}
+    if call.positional:
+        given = dict(zip(names, call.positional, strict=False))
     for name, value in call.keywords:
         if name not in names:
             return _failure(FailureCode.EXTRA_ARGUMENT, signature, f"has no argument {name}")

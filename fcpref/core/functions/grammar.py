@@ -123,7 +123,7 @@ class _Reader:
             name = self.keyword()
             value = self.value(0)
             if name is not None:
-                if name in dict(keywords):
+                if keywords and name in dict(keywords):
                     self.refuse(FailureCode.EXTRA_ARGUMENT, f"argument {name} is given twice")
                 keywords.append((name, value))
             elif keywords:

@@ -158,7 +158,10 @@ class Toolbox:
 
     def find(self, name: str) -> Function | None:
         """Return the function of that name, or None."""
-        return next((f for f in self.functions if f.signature.name == name), None)
+        for function in self.functions:
+            if function.signature.name == name:
+                return function
+        return None
 
 
 def fail(memory: Memory, code: FailureCode, text: str) -> Effect:
