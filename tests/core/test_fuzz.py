@@ -127,11 +127,8 @@ def test_a_hostile_argument_is_refused_with_a_code(task, signature, value):
         assert found.code in set(FailureCode)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", [name for name in TASKS if TASKS[name].toolbox.find("Multiply")])
 def test_numbers_do_not_grow_without_end(task):
-    names = {function.signature.name for function in TASKS[task].toolbox.functions}
-    if "Multiply" not in names:
-        pytest.skip("no arithmetic")
     memory, codes = STATES[task], []
     number = "9" * 30
     for _ in range(40):
