@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,9 +20,10 @@ from fcpref.shell.engines.oracle import OracleEngine
 from fcpref.shell.recordings import Recording, RecordingEngine, ReplayEngine, seal
 from fcpref.shell.sampling import SamplePlan, sample_chains
 from fcpref.shell.store import Artifact, file_hash
+from fcpref.shell.versions import redone, versions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from fcpref.core.functions import Grammar
@@ -163,30 +163,6 @@ def _hash_of(file: Path) -> str:
 def problems_by_id(problems: Artifact) -> dict[str, Problem]:
     """Return an artifact's problems by their ids."""
     return {problem_id(problem): problem for problem in problems.values(Problem)}
-
-
-def library_version(name: str) -> str:
-    """Return the version of a distribution, or ``not installed``."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def versions_of(problems: Iterable[Problem]) -> dict[str, str]:
-    """Return the versions of the libraries that the results of calls on problems depend on.
-
-    They stand in the header of whatever is made by executing such calls; for most tasks there are
-    none.
-    """
-    tasks = {problem.task for problem in problems}
-    names = {name for task in tasks for name in find_task(task).libraries}
-    return {name: library_version(name) for name in sorted(names)}
-
-
-def redone(versions: Mapping[str, str]) -> dict[str, object]:
-    """Return what makes a piece of work another one under other versions."""
-    return {"versions": dict(versions)} if versions else {}
 
 
 def oracle_chains(

@@ -33,13 +33,12 @@ from fcpref.shell.stages_data import (
     model_chains,
     parent,
     problems_by_id,
-    redone,
     rescored,
-    versions_of,
 )
 from fcpref.shell.stages_pairs import lint_pairs, problems_of
 from fcpref.shell.store import Artifact, file_hash
 from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo, train_sft
+from fcpref.shell.versions import redone, versions_of
 from fcpref.shell.workspace import Workspace, work_key
 
 if TYPE_CHECKING:

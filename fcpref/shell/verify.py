@@ -25,9 +25,10 @@ from fcpref.errors import ArtifactError, CodecError, FcprefError
 from fcpref.shell.progress import SILENT, Progress
 from fcpref.shell.publishing import MANIFEST
 from fcpref.shell.recordings import Recorded
-from fcpref.shell.stages_data import library_version, parent, plan_of, problems_by_id, replayed
+from fcpref.shell.stages_data import parent, plan_of, problems_by_id, replayed
 from fcpref.shell.stages_pairs import repaired
 from fcpref.shell.store import Artifact, file_hash, read_artifact
+from fcpref.shell.versions import installed
 from fcpref.shell.workspace import STAGES, Workspace
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _one(check: _Check, stage: str, path: Path) -> Iterator[str]:
 
 def _other_version(artifact: Artifact) -> str:
     for library, wanted in artifact.header.versions.items():
-        have = library_version(library)
+        have = installed(library)
         if have != wanted:
             return f"it was made with {library} {wanted}, here is {have}"
     return ""

@@ -9,7 +9,7 @@ import pytest
 from fcpref.core.evaluation import Trial
 from fcpref.core.pairs import PreferencePair
 from fcpref.core.training import RunRecord
-from fcpref.errors import UsageError
+from fcpref.errors import PairError, UsageError
 from fcpref.shell.pipeline import run_profile
 from fcpref.shell.store import read_artifact
 from fcpref.shell.verify import verify
@@ -93,6 +93,15 @@ def test_a_profile_runs_from_problems_to_the_report(tmp_path, student, more):
     logs = root / "local" / "logs"
     same = {path: time for path, time in files.items() if logs not in path.parents}
     assert all(path.stat().st_mtime_ns == time for path, time in same.items())
+
+
+@pytest.mark.usefixtures("cache")
+def test_only_the_chains_that_the_profile_names_are_paired(tmp_path, student):
+    profile = tmp_path / "tiny.toml"
+    profile.write_text('paired = ["teacher"]\n' + PROFILE.format(student=student, more=""))
+    # This teacher has no recordings, and the student's own chains may not stand in for it.
+    with pytest.raises(PairError, match="there are no pairs"):
+        run_profile(str(profile), tmp_path / "artifacts", quiet=True)
 
 
 @pytest.mark.usefixtures("cache")

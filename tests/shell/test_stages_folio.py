@@ -14,13 +14,13 @@ from fcpref.core.tasks.fol_folio import _EXEMPLARS
 from fcpref.errors import ProblemError, UsageError
 from fcpref.shell import stages
 from fcpref.shell.sampling import SamplePlan
-from fcpref.shell.stages_data import library_version
 from fcpref.shell.store import write_artifact
+from fcpref.shell.versions import installed
 from fcpref.shell.workspace import Workspace
 from tests.shell.test_stages import Teacher
 
 PLAN = SamplePlan(samples=2, prompt=STUDENT, limits=Limits(calls=12))
-Z3 = {"z3-solver": library_version("z3-solver")}
+Z3 = {"z3-solver": installed("z3-solver")}
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_another_z3_is_not_checkable_here_and_no_difference(workspace, made):
 
 
 def test_another_version_makes_it_anew(workspace, made, monkeypatch):
-    monkeypatch.setattr("fcpref.shell.stages_data.library_version", lambda _: "99")
+    monkeypatch.setattr("fcpref.shell.versions.installed", lambda _: "99")
     again = stages.score(workspace, made[2])
     assert again.header.versions == {"z3-solver": "99"}
 

@@ -24,11 +24,11 @@ from fcpref.core.logic.formulas import (
     Term,
     atom_of,
 )
+from fcpref.core.logic.tokens import Tokens
 from fcpref.errors import FormulaSyntaxError
 
 MAX_TEXT = 2_000
 MAX_DEPTH = 60
-_SPACE = re.compile(r"\s*", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TOKEN = re.compile(rf"<->|->|[().,=]|{_NAME.pattern}", re.ASCII)
 _KEYWORDS = frozenset({"and", "or", "not", "forall", "exists"})
@@ -55,50 +55,19 @@ def parse(text: str) -> Formula:
     if len(text) > MAX_TEXT:
         message = f"formula is longer than {MAX_TEXT} characters"
         raise FormulaSyntaxError(message, MAX_TEXT)
-    reader = _Reader(text)
+    reader = _Reader(text, _TOKEN)
     formula, _ = reader.binary(0, 0, 0)
     if reader.ahead:
-        raise reader.unexpected("the end")
+        raise reader.refuse("the end")
     return formula
 
 
-class _Reader:
+class _Reader(Tokens):
     """Recursive descent over tokens; the only mutable thing in this module."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.end = 0
-        self.ahead = ""
-        self.position = 0
-        self.advance()
-
-    def advance(self) -> str:
-        taken = self.ahead
-        space = _SPACE.match(self.text, self.end)
-        self.position = self.end = space.end() if space else self.end
-        found = _TOKEN.match(self.text, self.position)
-        if found:
-            self.ahead, self.end = found[0], found.end()
-        elif self.position == len(self.text):
-            self.ahead = ""
-        else:
-            message = f"unexpected {self.text[self.position]!r}"
-            raise FormulaSyntaxError(message, self.position)
-        return taken
-
-    def unexpected(self, wanted: str) -> FormulaSyntaxError:
-        return FormulaSyntaxError(
-            f"expected {wanted}, found {self.ahead or 'the end'!r}", self.position
-        )
-
-    def expect(self, token: str) -> None:
-        if self.ahead != token:
-            raise self.unexpected(repr(token))
-        self.advance()
 
     def name(self, wanted: str) -> str:
         if self.ahead in _KEYWORDS or not _NAME.fullmatch(self.ahead):
-            raise self.unexpected(wanted)
+            raise self.refuse(wanted)
         return self.advance()
 
     def bounded(self, depth: int) -> int:

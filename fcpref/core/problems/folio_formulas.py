@@ -27,6 +27,7 @@ from fcpref.core.logic.formulas import (
     free_names,
 )
 from fcpref.core.logic.syntax import MAX_DEPTH, MAX_TEXT
+from fcpref.core.logic.tokens import Tokens
 from fcpref.errors import FormulaSyntaxError
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ _SIGNS = {
     for sign, word in zip(line.split()[::2], line.split()[1::2], strict=True)
 }
 _WORDS = frozenset({"and", "or", "xor", "not", "forall", "exists"})
-_SPACE = re.compile(r"\s*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # Names have hyphens, points and plus signs in them (gpt-3, mr.smith, c++); an arrow is no hyphen.
 _NAME = re.compile(r"[A-Za-z0-9_]+(?:[-.'][A-Za-z0-9_]+)*\+*", re.ASCII)
@@ -82,39 +82,19 @@ def identifier(name: str) -> str:
     return f"_{plain}" if plain[0].isdigit() else f"{plain}_" if plain in _WORDS else plain
 
 
-class _Reader:
+class _Reader(Tokens):
     """Recursive descent over tokens; the only mutable thing in this module."""
 
+    space = re.compile(r"\s*")  # FOLIO's annotators typed spaces of every kind
+
     def __init__(self, text: str, *, wide: bool) -> None:
-        self.text = text
+        super().__init__(text, _TOKEN)
         self.wide = wide
-        self.end = self.position = 0
-        self.ahead = ""
-        self.advance()
 
-    def advance(self, pattern: re.Pattern[str] = _TOKEN) -> str:
-        taken = self.ahead
-        space = _SPACE.match(self.text, self.end)
-        self.position = self.end = space.end() if space else self.end
-        found = pattern.match(self.text, self.position)
-        if found:
-            self.ahead, self.end = _SIGNS.get(found[0], found[0]), found.end()
-        elif self.position == len(self.text):
-            self.ahead = ""
-        else:
-            message = f"unexpected {self.text[self.position]!r}"
-            raise FormulaSyntaxError(message, self.position)
+    def advance(self, token: re.Pattern[str] | None = None) -> str:
+        taken = super().advance(token)
+        self.ahead = _SIGNS.get(self.ahead, self.ahead)
         return taken
-
-    def refuse(self, wanted: str) -> FormulaSyntaxError:
-        return FormulaSyntaxError(
-            f"expected {wanted}, found {self.ahead or 'the end'!r}", self.position
-        )
-
-    def expect(self, token: str) -> None:
-        if self.ahead != token:
-            raise self.refuse(repr(token))
-        self.advance()
 
     def whole(self) -> Formula:
         formula = self.equivalence(0)
