@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcpref.core.logic import And, Atom, Exists, ForAll, Iff, Implies, Not, Or, parse
+from fcpref.core.logic import And, Atom, Exists, ForAll, Iff, Implies, Not, Or, entailment, parse
 from fcpref.core.logic.entailment import WORK, Entailment, arities, entails, has_model
 from fcpref.core.logic.formulas import free_names
 from tests.strategies import folio_formulas
@@ -96,6 +96,14 @@ def test_a_claim_is_true_false_or_unknown(claim, verdict):
 )
 def test_function_terms_and_equality_are_decided(premises, claim, verdict):
     assert entails(tuple(map(parse, premises)), parse(claim)) == verdict
+
+
+@pytest.mark.parametrize("opposite", ["not P(f(a))", "not f(a) = a and forall x. x = a"])
+def test_small_structures_are_not_searched_where_functions_may_lead_out_of_them(opposite):
+    formulas = (parse("forall x. P(x)"), parse(opposite))
+    assert has_model(formulas) is False
+    # Quantifiers written out over one thing say nothing about f(a), which may be another.
+    assert entailment._search(formulas, WORK, 1) is None
 
 
 def test_premises_without_a_model_decide_nothing():

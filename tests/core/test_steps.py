@@ -55,6 +55,14 @@ def test_a_wrong_answer_is_paired_with_what_was_left_to_derive(gold):
     assert pair.chosen.source == "student+oracle"
 
 
+def test_what_was_verified_is_not_verified_again():
+    problem = problem_of("Unknown")
+    solution = list(TASK.oracle(problem))
+    assert solution[-2] == "Saturated()"
+    (pair,) = paired(problem, chain_of(problem, [*solution[:-1], "Answer(value='False')"]))
+    assert said(pair.chosen) == solution
+
+
 def test_a_chain_that_fails_to_its_end_is_decided_by_the_first_of_its_last_failures():
     problem = problem_of("Unknown")
     solution = list(TASK.oracle(problem))
