@@ -192,6 +192,7 @@ def tasks(session: Session) -> None:
             "summary": task.summary,
             "from": "file" if task.read else "generator",
             "functions": [function.signature.name for function in task.toolbox.functions],
+            "test_sets": {name: dict(knobs) for name, knobs in task.test_sets.items()},
         }
         for task in TASKS.values()
     ]
@@ -200,7 +201,10 @@ def tasks(session: Session) -> None:
 
 @command("fcpref problems fol.deduction --split train --count 200 --knob max_depth=2")
 @click.argument("task")
-@click.option("--split", default="train", show_default=True, help="train, dev or test.")
+@click.option("--split", help="train, dev or test.  [default: train; test with --set]")
+@click.option(
+    "--set", "test_set", metavar="NAME", help="A named test set, as `fcpref tasks --json` lists."
+)
 @click.option("--count", type=int, help="How many; all of a file's when left out.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--knob", multiple=True, metavar="NAME=VALUE", help="A difficulty knob.")
@@ -210,7 +214,8 @@ def tasks(session: Session) -> None:
 def problems(
     session: Session,
     task: str,
-    split: str,
+    split: str | None,
+    test_set: str | None,
     count: int | None,
     seed: int,
     knob: tuple[str, ...],
@@ -218,9 +223,14 @@ def problems(
 ) -> None:
     """Make problems of TASK."""
     from fcpref.shell.settings import settings
-    from fcpref.shell.stages_data import make_problems
+    from fcpref.shell.stages_data import make_problems, make_test_set
 
-    session.give(make_problems(session.workspace, task, split, count, seed, settings(knob), file))
+    workspace, knobs = session.workspace, settings(knob)
+    if test_set is None:
+        made = make_problems(workspace, task, split or "train", count, seed, knobs, file)
+    else:
+        made = make_test_set(workspace, task, test_set, count, seed, knobs, split=split or "test")
+    session.give(made)
 
 
 _grammar_option = click.option(

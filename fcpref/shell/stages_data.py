@@ -86,6 +86,37 @@ def make_problems(
     return workspace.once("problems", parts, make)
 
 
+def make_test_set(
+    workspace: Workspace,
+    task: str,
+    name: str,
+    count: int | None,
+    seed: int = 0,
+    knobs: Mapping[str, object] | None = None,
+    *,
+    split: str = "test",
+) -> Artifact:
+    """Generate problems of a named test set; stage ``problems``.
+
+    Args:
+        workspace: where to write.
+        task: the task's name.
+        name: of the set, such as ``held-out-templates``.
+        count: how many.
+        seed: of the generator.
+        knobs: more difficulty knobs; they go before those of the set.
+        split: test; another one is refused, for nobody may train on a test set.
+
+    Raises:
+        UsageError: no such task or set, another split, or the count is missing.
+        ProblemError: there are too few problems.
+    """
+    if split != "test":
+        raise UsageError(f"test set {name} is of the test split: leave out --split {split}")
+    own = find_task(task).test_set(name)
+    return make_problems(workspace, task, split, count, seed, {**own, **(knobs or {})})
+
+
 def _split(text: str) -> Split:
     for split in SPLITS:
         if split == text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from attrs import frozen
 
@@ -10,6 +11,7 @@ from fcpref.core.chains import Chain, Exemplar, Limits, Reply, advance, begin, f
 from fcpref.core.functions import Grammar, Memory, Toolbox, translate
 from fcpref.core.problems import Problem, Split
 from fcpref.core.scores import Score, Support, score_chain
+from fcpref.errors import UsageError
 
 Oracle = Callable[[Problem], tuple[str, ...]]
 """The replies that solve a problem, `Answer` included, in the `python` grammar; empty when there is
@@ -35,6 +37,8 @@ class Task:
         read: reads one row of a problem file; None for a generated task.
         resume: goes on symbolically from another's calls; None where there is no such oracle.
         libraries: distributions whose versions the results of its calls depend on.
+        test_sets: knobs of named test sets that go beyond the training problems, by name, such as
+            ``held-out-templates``.
     """
 
     name: str
@@ -47,10 +51,22 @@ class Task:
     read: Callable[[object, int], Problem] | None = None
     resume: Resume | None = None
     libraries: tuple[str, ...] = ()
+    test_sets: Mapping[str, Mapping[str, object]] = MappingProxyType({})
 
     def score(self, chain: Chain, problem: Problem) -> Score:
         """Score a chain of this task."""
         return score_chain(chain, problem, self.toolbox, self.support)
+
+    def test_set(self, name: str) -> Mapping[str, object]:
+        """Return the knobs of a named test set.
+
+        Raises:
+            UsageError: there is no such set; the message lists those there are.
+        """
+        if name not in self.test_sets:
+            known = ", ".join(self.test_sets) or "none"
+            raise UsageError(f"{self.name} has no test set {name!r}; there are {known}")
+        return self.test_sets[name]
 
     def oracle_chain(self, problem: Problem, limits: Limits, grammar: Grammar = "python") -> Chain:
         """Run the oracle's replies through the agent loop."""
