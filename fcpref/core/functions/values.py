@@ -114,7 +114,7 @@ class Memory:
         steps: replies executed so far, failed ones too.
         calls: the calls that worked, as text with their arguments bound.
         facts: what they established, in order.
-        saturated: `Saturated` succeeded.
+        saturated: index of the call of `Saturated` that succeeded first.
         answer: what `Answer` was given; every later call fails.
         formalised: formulas written for sentences, at most one for each, the latest.
         final: the sentence that `Answer` was given, where the answer is what kind of one it is.
@@ -124,7 +124,7 @@ class Memory:
     steps: int = 0
     calls: frozenset[str] = frozenset()
     facts: tuple[Fact, ...] = ()
-    saturated: bool = False
+    saturated: int | None = None
     answer: str | None = None
     formalised: tuple[Formalised, ...] = ()
     final: str = ""

@@ -98,7 +98,6 @@ class Exists:
 
 
 Formula = Atom | Equal | Not | And | Or | Implies | Iff | ForAll | Exists
-Literal = Atom | Not
 
 
 def negate(formula: Formula) -> Formula:

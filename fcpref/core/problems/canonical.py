@@ -8,80 +8,112 @@ differ otherwise may in rare cases share one too, which only puts them in the sa
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from itertools import permutations
 from typing import TYPE_CHECKING
 
-from fcpref.core.canon import content_id, short
-from fcpref.core.logic.formulas import Not, atom_of
-from fcpref.core.logic.syntax import show
-from fcpref.errors import ProblemError
+from attrs import frozen
+
+from fcpref.core.logic.literals import Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from fcpref.core.logic.chaining import Rule
-    from fcpref.core.logic.formulas import Formula
 
-Clause = tuple[str, tuple[tuple[bool, str, str], ...]]
-_ROUNDS = 6
+_VARIABLE = -1
+
+Seen = tuple[bool, int, "Coloured"]
+"""Sign, place (-1 for a predicate) and clause of an occurrence."""
+
+Coloured = tuple[str, tuple[tuple[bool, int, tuple[tuple[int, int], ...]], ...]]
+
+
+@frozen
+class _Clause:
+    """A disjunction of literals: what is stated, or what is claimed.
+
+    Attributes:
+        kind: ``fact``, ``rule`` or ``claim``.
+        literals: of a rule the negated conditions and the conclusion, so that a rule and its
+            contrapositive are one: a disguise is still a disguise.
+        orders: the ways to number the variables.
+    """
+
+    kind: str
+    literals: tuple[Literal, ...]
+    orders: tuple[Mapping[str, int], ...]
 
 
 def deduction_form(
-    facts: Sequence[Formula], rules: Sequence[Rule], claim: Formula
+    facts: Sequence[Literal], rules: Sequence[Rule], claim: Literal
 ) -> tuple[object, ...]:
     """Return plain data that is equal for problems that differ only in names and order.
 
-    Raises:
-        ProblemError: a fact, a side of a rule or the claim is not a literal with one term.
+    Args:
+        facts: ground literals; a given conjunction counts as its parts.
+        rules: universal rules.
+        claim: a ground literal.
     """
-    clauses: list[Clause] = [("fact", (_signed(fact, None),)) for fact in facts]
-    clauses += [
-        ("rule", (_signed(rule.body, rule.variable), _signed(rule.head, rule.variable)))
-        for rule in rules
-    ]
-    clauses.append(("claim", (_signed(claim, None),)))
-    # A rule and its contrapositive are one rule to the splitter: a disguise is still a disguise.
-    clauses = [_contrapositive_free(clause) for clause in clauses]
-    colours: dict[str, str] = defaultdict(lambda: "0")
-    for _ in range(_ROUNDS):
+    clauses = [_Clause("fact", (fact,), ({},)) for fact in dict.fromkeys(facts)]
+    clauses += [_rule_clause(rule) for rule in rules]
+    clauses.append(_Clause("claim", (claim,), ({},)))
+    colours: Mapping[str, int] = defaultdict(int)
+    count = 1
+    while True:
         colours = _refine(clauses, colours)
+        # Colours only ever split: as many as before means that they are stable.
+        if (found := len(set(colours.values()))) == count:
+            break
+        count = found
     return tuple(sorted(repr(_coloured(clause, colours)) for clause in clauses))
 
 
-def _signed(literal: Formula, variable: str | None) -> tuple[bool, str, str]:
-    atom = atom_of(literal)
-    if atom is None or len(atom.terms) != 1:
-        message = f"{show(literal)} is not a literal with one term"
-        raise ProblemError(message)
-    term = "x" if atom.terms[0] == variable else f"c:{atom.terms[0]}"
-    return not isinstance(literal, Not), f"p:{atom.predicate}", term
+def _rule_clause(rule: Rule) -> _Clause:
+    literals = (*(one.negated for one in rule.body), rule.head)
+    orders = tuple(
+        dict(zip(order, range(len(order)), strict=True)) for order in permutations(rule.variables)
+    )
+    return _Clause("rule", literals, orders)
 
 
-def _contrapositive_free(clause: Clause) -> Clause:
-    # body -> head is the clause {not body, head}; a set has no direction.
-    kind, literals = clause
-    if kind != "rule":
-        return clause
-    (sign, predicate, term), head = literals
-    return kind, ((not sign, predicate, term), head)
-
-
-def _coloured(clause: Clause, colours: dict[str, str]) -> tuple[str, list[tuple[bool, str, str]]]:
-    kind, literals = clause
-    return kind, sorted(
-        (sign, colours[predicate], "x" if term == "x" else colours[term])
-        for sign, predicate, term in literals
+def _coloured(clause: _Clause, colours: Mapping[str, int]) -> Coloured:
+    """Return a clause without names: of all numberings of its variables, the least."""
+    return clause.kind, min(
+        tuple(sorted(_literal(one, order, colours) for one in clause.literals))
+        for order in clause.orders
     )
 
 
-def _refine(clauses: Sequence[Clause], colours: dict[str, str]) -> dict[str, str]:
-    seen: dict[str, list[object]] = defaultdict(list)
+def _literal(
+    literal: Literal, order: Mapping[str, int], colours: Mapping[str, int]
+) -> tuple[bool, int, tuple[tuple[int, int], ...]]:
+    terms = tuple(
+        (_VARIABLE, order[term]) if term in order else (0, colours[f"c:{term}"])
+        for term in literal.terms
+    )
+    return literal.positive, colours[f"p:{literal.predicate}"], terms
+
+
+def _refine(clauses: Sequence[_Clause], colours: Mapping[str, int]) -> dict[str, int]:
+    """Colour each name by its colour and by the places where it stands, in no order."""
+    seen: dict[str, list[Seen]] = defaultdict(list)
     for clause in clauses:
-        around = repr(_coloured(clause, colours))
-        for sign, predicate, term in clause[1]:
-            seen[predicate].append([sign, around])
-            if term != "x":
-                seen[term].append([sign, around])
-    return {
-        name: short(content_id([colours[name], sorted(repr(item) for item in items)]))
-        for name, items in seen.items()
-    }
+        around = _coloured(clause, colours)
+        for one in clause.literals:
+            seen[f"p:{one.predicate}"].append((one.positive, -1, around))
+            for place, term in _constants(one, clause):
+                seen[f"c:{term}"].append((one.positive, place, around))
+    # Sorted by what they see, not by what they are called, so that ranks do not depend on names.
+    signatures = {name: (name[0], colours[name], sorted(seen[name])) for name in seen}
+    distinct: list[object] = []
+    for signature in sorted(signatures.values()):
+        if not distinct or distinct[-1] != signature:
+            distinct.append(signature)
+    ranks = {repr(signature): rank for rank, signature in enumerate(distinct)}
+    return {name: ranks[repr(signature)] for name, signature in signatures.items()}
+
+
+def _constants(literal: Literal, clause: _Clause) -> Iterable[tuple[int, str]]:
+    bound = clause.orders[0]
+    return ((place, term) for place, term in enumerate(literal.terms) if term not in bound)

@@ -1,86 +1,49 @@
-"""Family `deduction`: facts, one-premise rules and a claim that is True, False or Unknown.
+"""Family `deduction`: facts, universal rules and a claim that is True, False or Unknown.
 
-A problem is built around a proof of the asked depth, filled up with distractors, and kept only when
-forward chaining (modus ponens and modus tollens) decides it: the label is then that of classical
-first-order logic. That needs two checks. The facts and what follows from them are consistent; and
-no literal about one individual leads to its own negation (such a rule set entails literals that no
-chain of single steps reaches). With one-premise rules these two make unit derivation complete.
+A problem is built around a proof of the asked depth, filled up with distractors. It is kept only
+when its label is that of classical first-order logic: a claim that is True or False is derived by
+sound rules from givens that have a model; for one that is Unknown there are two models of the
+givens, one in which the claim holds and one in which it does not.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from attrs import Attribute, field, frozen
-from attrs.validators import ge, le, lt
+from attrs import frozen
 
-from fcpref.core.logic import Atom, Formula, Not, negate, parse, saturate, show
-from fcpref.core.logic.chaining import Rule, Step, as_rule, consistent
-from fcpref.core.logic.formulas import ForAll, Implies, instantiate
+from fcpref.core.logic import Formula, parse, saturate, show
+from fcpref.core.logic.chaining import (
+    Conjunction,
+    Rule,
+    Step,
+    as_conjunction,
+    as_rule,
+    conjunction,
+    consistent,
+    proof_of,
+)
+from fcpref.core.logic.herbrand import find_model
+from fcpref.core.logic.literals import Literal, as_literal
 from fcpref.core.problems.canonical import deduction_form
-from fcpref.core.problems.english import say
+from fcpref.core.problems.deduction_draft import Draft, draw_draft
+from fcpref.core.problems.deduction_spec import MAX_CALLS, DeductionSpec
+from fcpref.core.problems.english import phrasings, say, say_rule
 from fcpref.core.problems.problem import Problem, Split, Statement
 from fcpref.core.problems.split import split_of
 from fcpref.core.seeds import derive
 from fcpref.errors import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from fcpref.core.logic import Structure
     from fcpref.core.seeds import Random
 
+TASK = "fol.deduction"
 LABELS = ("True", "False", "Unknown")
-NAMES = ("Max", "Sam", "Tom", "Ben", "Kim", "Ann", "Bob", "Jim", "Dan", "Ken", "Ray", "Roy")
-WORDS = (
-    "kind", "calm", "tall", "rich", "loud", "wise", "brave", "proud", "happy", "young", "quick",
-    "quiet", "smart", "strong", "clean", "sweet", "warm", "cold", "deep", "bright", "sharp",
-    "rough", "fresh", "fair", "bold", "mad", "sad", "shy", "slow", "small", "big", "neat", "free",
-    "light",
-    "soft", "ready", "poor", "old", "weak", "honest", "nice", "safe", "fast", "busy", "funny",
-    "clever", "gentle", "careful",
-)  # fmt: skip
-MAX_DEPTH = 10
-MAX_DERIVED = 14
 _TRIES = 20_000
 _EVEN = 0.5
-
-
-@frozen(kw_only=True)
-class DeductionSpec:
-    """The difficulty knobs.
-
-    Attributes:
-        min_depth: shallowest proof, from 1.
-        max_depth: deepest proof, at most 10; depths are used in turn.
-        distractors: rules that the proof does not need; each has a word of its own, so that
-            there is an end to them.
-        others: individuals other than the claim's, up to 11.
-        negation: probability that a literal of a rule is negated.
-        tollens: probability that a step of the proof uses its rule backwards.
-        formal: show formulas and not English.
-    """
-
-    min_depth: int = field(default=1, validator=[ge(1), le(MAX_DEPTH)])
-    max_depth: int = field(default=5, validator=[ge(1), le(MAX_DEPTH)])
-    distractors: int = field(default=3, validator=ge(0))
-    others: int = field(default=1, validator=[ge(0), lt(len(NAMES))])
-    negation: float = field(default=0.2, validator=[ge(0), le(1)])
-    tollens: float = field(default=0.15, validator=[ge(0), le(1)])
-    formal: bool = False
-
-    @max_depth.validator
-    def _not_under_min_depth(self, _: Attribute[int], value: int) -> None:
-        if value < self.min_depth:
-            raise ValueError(f"'max_depth' must be >= 'min_depth', {self.min_depth}: {value}")
-
-    @distractors.validator
-    def _words_for_all(self, _: Attribute[int], value: int) -> None:
-        most = len(WORDS) - self.max_depth - 1
-        if value > most:
-            raise ValueError(
-                f"'distractors' must be <= {most} with 'max_depth' {self.max_depth}: {value}"
-            )
 
 
 def generate(spec: DeductionSpec, *, seed: int, split: Split, index: int) -> Problem:
@@ -94,138 +57,196 @@ def generate(spec: DeductionSpec, *, seed: int, split: Split, index: int) -> Pro
     label = LABELS[index % len(LABELS)]
     depths = spec.max_depth - spec.min_depth + 1
     depth = spec.min_depth + (index // len(LABELS)) % depths
-    stream = derive(seed, "fol.deduction", split, index, "problem")
+    stream = derive(seed, TASK, split, index, "problem")
     for _ in range(_TRIES):
-        draft = _draft(spec, depth, stream)
-        claim = _claim(draft, depth, label, stream)
-        if claim is None:
-            continue
-        form = deduction_form(draft.facts, draft.rules, claim)
-        if split_of(form) == split:
-            return _problem(spec, draft, claim, label, depth, split, index)
+        draft = draw_draft(spec, depth, stream)
+        claims = _claims(draft, depth, stream)
+        if claims is not None and split_of(_form(draft, claims[label])) == split:
+            return _problem(spec, draft, claims[label], label, depth, stream, split, index)
     message = f"no {label} problem of depth {depth} found with {spec}"
     raise ProblemError(message)
 
 
-def knowledge(problem: Problem) -> tuple[tuple[Formula, ...], tuple[Rule, ...]]:
-    """Return the given facts and rules of a problem."""
-    formulas = [parse(given.formula) for given in problem.givens]
-    rules = tuple(rule for formula in formulas if (rule := as_rule(formula)) is not None)
-    return tuple(formula for formula in formulas if as_rule(formula) is None), rules
+@frozen(kw_only=True)
+class Knowledge:
+    """What a problem gives: facts, facts told together, and rules."""
 
-
-def decide(
-    facts: tuple[Formula, ...], rules: tuple[Rule, ...], claim: Formula
-) -> tuple[str, Mapping[Formula, Step | None]]:
-    """Return the label of a claim and everything that follows from the givens."""
-    known = saturate(facts, rules)
-    if claim in known:
-        return "True", known
-    return ("False" if negate(claim) in known else "Unknown"), known
-
-
-@frozen
-class _Draft:
-    facts: tuple[Formula, ...]
+    facts: tuple[Literal, ...]
+    conjunctions: tuple[Conjunction, ...]
     rules: tuple[Rule, ...]
-    goal: Formula
-    subject: str
+
+    @property
+    def literals(self) -> tuple[Literal, ...]:
+        """All given facts, those told together too."""
+        return (*self.facts, *(one for parts in self.conjunctions for one in parts))
+
+    def saturate(self, more: Iterable[Literal] = ()) -> Mapping[Literal, Step | None]:
+        """Derive all that follows from the givens and more facts."""
+        return saturate((*self.facts, *more), self.rules, self.conjunctions)
 
 
-def _draft(spec: DeductionSpec, depth: int, stream: Random) -> _Draft:
-    """Lay a proof of the asked depth and scatter distractors around it."""
-    count = depth + 1 + spec.distractors
-    words = [word.capitalize() for word in stream.sample(WORDS, count)]
-    names = [name.lower() for name in stream.sample(NAMES, 1 + spec.others)]
-    subject = names[0]
-    path = [_literal(word, "x", spec, stream) for word in words[: depth + 1]]
-    rules = [
-        Rule("x", negate(head), negate(body))
-        if stream.random() < spec.tollens
-        else Rule("x", body, head)
-        for body, head in pairwise(path)
+def knowledge(problem: Problem) -> Knowledge:
+    """Return the given facts and rules of a problem.
+
+    Raises:
+        ProblemError: a given is neither.
+    """
+    facts: list[Literal] = []
+    told: list[Conjunction] = []
+    rules: list[Rule] = []
+    for given in problem.givens:
+        formula = parse(given.formula)
+        if (rule := as_rule(formula)) is not None:
+            rules.append(rule)
+        elif (parts := as_conjunction(formula)) is None:
+            message = f"{given.formula} is neither a fact nor a rule"
+            raise ProblemError(message)
+        elif len(parts) > 1:
+            told.append(parts)
+        else:
+            facts += parts
+    return Knowledge(facts=tuple(facts), conjunctions=tuple(told), rules=tuple(rules))
+
+
+def claim_of(problem: Problem) -> Literal:
+    """Return the claim of a problem.
+
+    Raises:
+        ProblemError: it has none, or it is not a literal.
+    """
+    claim = as_literal(parse(problem.claim.formula)) if problem.claim else None
+    if claim is None:
+        message = f"the claim of problem {problem.index} is not a literal"
+        raise ProblemError(message)
+    return claim
+
+
+def form_of(problem: Problem) -> tuple[object, ...]:
+    """Return the canonical form, which decides the split."""
+    given = knowledge(problem)
+    return deduction_form(given.literals, given.rules, claim_of(problem))
+
+
+def decide(claim: Literal, known: Mapping[Literal, Step | None]) -> str:
+    """Return the label of a claim, given all that follows."""
+    if claim in known:
+        return "True"
+    return "False" if claim.negated in known else "Unknown"
+
+
+def certificate(problem: Problem) -> tuple[Structure, Structure] | None:
+    """Return two models of the givens, one in which the claim holds and one in which it does not.
+
+    Returns:
+        None where there are no such two, that is, where the claim is not Unknown. The individuals
+        are the names of the problem, each named by itself.
+    """
+    given, claim = knowledge(problem), claim_of(problem)
+    names = sorted({term for one in (*given.literals, claim) for term in one.terms})
+    with_claim = find_model((*given.literals, claim), given.rules, names)
+    without = find_model((*given.literals, claim.negated), given.rules, names)
+    return None if with_claim is None or without is None else (with_claim, without)
+
+
+def _claims(draft: Draft, depth: int, stream: Random) -> dict[str, Literal] | None:
+    """Return a claim for each label, or None for a draft that does not have all three.
+
+    One that has all three says nothing about which of them is asked.
+    """
+    given = Knowledge(facts=draft.facts, conjunctions=draft.conjunctions, rules=draft.rules)
+    known = given.saturate()
+    goal = known.get(draft.goal)
+    if goal is None or goal.depth != depth:
+        return None
+    if any(step is not None and step.depth > depth for step in known.values()):
+        return None
+    if _calls(known, known) > MAX_CALLS or not consistent(known) or _is_reflexive(known):
+        return None
+    # The claim of an Unknown problem is of a word that a rule concludes, so that its text does not
+    # give it away.
+    heads = {rule.head.predicate: len(rule.head.terms) for rule in draft.rules}
+    choices = [
+        Literal(predicate, terms)
+        for predicate, places in heads.items()
+        for terms in _tuples(draft.names, places)
     ]
-    off_path = words[depth + 1 :]
-    for word in off_path:
-        other = _literal(word, "x", spec, stream)
-        near = stream.choice(
-            [*path, *(_literal(w, "x", spec, stream) for w in off_path if w != word)]
-        )
-        rules.append(Rule("x", near, other) if stream.random() < _EVEN else Rule("x", other, near))
-    facts = [_ground(path[0], subject)]
-    facts += [
-        _ground(_literal(stream.choice(words), "x", spec, stream), name) for name in names[1:]
-    ]
-    stream.shuffle(rules)
-    stream.shuffle(facts)
-    return _Draft(tuple(facts), tuple(rules), _ground(path[-1], subject), subject)
-
-
-def _claim(draft: _Draft, depth: int, label: str, stream: Random) -> Formula | None:
-    """Return a claim with the asked label and depth, or None when the draft does not have one."""
-    known = saturate(draft.facts, draft.rules)
-    derived = [step for step in known.values() if step is not None]
-    if len(derived) > MAX_DERIVED or not _decidable(draft, known):
+    open_ones = [one for one in choices if one not in known and one.negated not in known]
+    if not open_ones:
         return None
-    if label != "Unknown":
-        step = known.get(draft.goal)
-        if step is None or step.depth != depth:
-            return None
-        return draft.goal if label == "True" else negate(draft.goal)
-    if max((step.depth for step in derived), default=0) != depth:
+    unknown = stream.choice(open_ones)
+    literals = (*known,)
+    if any(
+        find_model((*literals, one), draft.rules, draft.names) is None
+        for one in (unknown, unknown.negated)
+    ):
         return None
-    # The claim of an Unknown problem is a rule's head too, so its text does not give it away.
-    heads = sorted(
-        {show(_ground(rule.head, draft.subject)) for rule in draft.rules}
-        - {show(literal) for literal in known}
-        - {show(negate(literal)) for literal in known}
-    )
-    if not heads:
-        return None
-    claim = parse(stream.choice(heads))
-    return claim if stream.random() < _EVEN else negate(claim)
+    if stream.random() < _EVEN:
+        unknown = unknown.negated
+    return {"True": draft.goal, "False": draft.goal.negated, "Unknown": unknown}
 
 
-def _decidable(draft: _Draft, known: Mapping[Formula, Step | None]) -> bool:
-    if not consistent(known):
-        return False
-    predicates = {atom for rule in draft.rules for atom in (rule.body, rule.head)}
-    probes = {_ground(literal, draft.subject) for literal in predicates}
-    probes |= {negate(literal) for literal in probes}
-    return all(negate(probe) not in saturate([probe], draft.rules) for probe in probes)
+def calls_of(steps: Iterable[Step]) -> int:
+    """Return how many calls it takes to make some steps, without the answer."""
+    steps = tuple(steps)
+    told = {step.premises for step in steps if step.kind == "split"}
+    joined = {step.premises for step in steps if step.kind == "ponens" and len(step.premises) > 1}
+    return sum(step.kind != "split" for step in steps) + len(told) + len(joined)
 
 
-def _literal(word: str, term: str, spec: DeductionSpec, stream: Random) -> Formula:
-    atom = Atom(word, (term,))
-    return Not(atom) if stream.random() < spec.negation else atom
+def _calls(wanted: Iterable[Literal], known: Mapping[Literal, Step | None]) -> int:
+    """Return the calls of a chain that derives all that is wanted, `Saturated` and `Answer` too."""
+    steps = dict.fromkeys(step for one in wanted for step in proof_of(one, known))
+    return calls_of(steps) + 2
 
 
-def _ground(literal: Formula, name: str) -> Formula:
-    return instantiate(literal, "x", name)
+def _is_reflexive(literals: Iterable[Literal]) -> bool:
+    # "One person likes another" says nothing of who likes themselves; no proof may need that.
+    return any(len(one.terms) > 1 and len(set(one.terms)) == 1 for one in literals)
+
+
+def _tuples(names: tuple[str, ...], places: int) -> list[tuple[str, ...]]:
+    if places == 1:
+        return [(name,) for name in names]
+    return [(one, other) for one in names for other in names if one != other]
+
+
+def _form(draft: Draft, claim: Literal) -> tuple[object, ...]:
+    told = (one for parts in draft.conjunctions for one in parts)
+    return deduction_form((*draft.facts, *told), draft.rules, claim)
 
 
 def _problem(
     spec: DeductionSpec,
-    draft: _Draft,
-    claim: Formula,
+    draft: Draft,
+    claim: Literal,
     label: str,
     depth: int,
+    stream: Random,
     split: Split,
     index: int,
 ) -> Problem:
-    formulas = [ForAll(rule.variable, Implies(rule.body, rule.head)) for rule in draft.rules]
-    givens = tuple(_statement(formula, spec) for formula in (*formulas, *draft.facts))
-    asked = _statement(claim, spec)
+    held_out = spec.templates == "held_out"
+    givens = []
+    used = set()
+    for rule in draft.rules:
+        phrasing = stream.choice(phrasings(rule, held_out=held_out))
+        used.add(phrasing)
+        text = show(rule.formula) if spec.formal else say_rule(rule, phrasing)
+        givens.append(Statement(text=text, formula=show(rule.formula)))
+    told = [fact.formula for fact in draft.facts]
+    told += [conjunction(parts) for parts in draft.conjunctions]
+    givens += [_statement(formula, spec) for formula in told]
+    asked = _statement(claim.formula, spec)
     return Problem(
-        task="fol.deduction",
+        task=TASK,
         split=split,
         index=index,
         difficulty=depth,
         text="\n".join([*(given.text for given in givens), f"Claim: {asked.text}"]),
-        givens=givens,
+        givens=tuple(givens),
         claim=asked,
         gold=label,
-        tags=("formal",) if spec.formal else (),
+        tags=("formal",) if spec.formal else tuple(f"phrasing:{name}" for name in sorted(used)),
     )
 
 

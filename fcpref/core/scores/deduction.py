@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def supports(memory: Memory) -> tuple[int, ...] | None:
-    """Return the deriving calls for True and False; for Unknown all of them, once saturated."""
+    """Return the deriving calls; for Unknown all of them, and that of `Saturated`."""
     asked = memory.problem.claim
     if asked is None:
         return None
@@ -22,6 +22,6 @@ def supports(memory: Memory) -> tuple[int, ...] | None:
     if memory.answer in established:
         key = established[memory.answer]
         return trace(key, memory) if key in derived else None
-    if not memory.saturated or derived & set(established.values()):
+    if memory.saturated is None or derived & set(established.values()):
         return None
-    return tuple(fact.call for fact in memory.facts)
+    return tuple(sorted({*(fact.call for fact in memory.facts), memory.saturated}))

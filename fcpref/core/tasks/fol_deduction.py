@@ -2,67 +2,123 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fcpref.core.codec import structure
 from fcpref.core.functions import Call, Toolbox, deduction, flow, show_call
-from fcpref.core.logic import negate, parse, show
-from fcpref.core.logic.chaining import Step, proof_of
-from fcpref.core.logic.formulas import ForAll, Implies
-from fcpref.core.problems.deduction import LABELS, DeductionSpec, decide, generate, knowledge
-from fcpref.core.problems.english import say
+from fcpref.core.functions.deduction_texts import show_statement
+from fcpref.core.logic import And, parse, show
+from fcpref.core.logic.chaining import conjunction, proof_of
+from fcpref.core.logic.literals import as_literal
+from fcpref.core.problems.deduction import (
+    LABELS,
+    claim_of,
+    decide,
+    generate,
+    knowledge,
+)
+from fcpref.core.problems.deduction import (
+    TASK as NAME,
+)
+from fcpref.core.problems.deduction_spec import DeductionSpec
 from fcpref.core.scores.deduction import supports
 from fcpref.core.tasks.task import Task, exemplars_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from fcpref.core.functions import Memory
     from fcpref.core.logic import Formula
+    from fcpref.core.logic.chaining import Conjunction, Step
+    from fcpref.core.logic.literals import Literal
     from fcpref.core.problems import Problem, Split
 
-NAME = "fol.deduction"
 _EXEMPLAR_SEED = 24_101_889
-_EXEMPLAR_INDICES = (0, 1, 5, 4)  # depth 1 True, 1 False, 2 Unknown, 2 False
 
 
 def oracle(problem: Problem) -> tuple[str, ...]:
     """Return the shortest proof and its answer; for Unknown, every derivation and `Saturated`."""
-    facts, _ = knowledge(problem)
-    return _from(problem, facts)
+    return _from(problem, (), saturated=False)
 
 
 def resume(memory: Memory) -> tuple[str, ...]:
     """Return what is left to derive from what calls have established, and the answer."""
-    given, _ = knowledge(memory.problem)
     derived = tuple(parse(fact.key) for fact in memory.facts)
-    return _from(memory.problem, (*given, *derived), saturated=memory.saturated)
+    return _from(memory.problem, derived, saturated=memory.saturated is not None)
 
 
-def _from(
-    problem: Problem, facts: tuple[Formula, ...], *, saturated: bool = False
-) -> tuple[str, ...]:
+def _from(problem: Problem, derived: tuple[Formula, ...], *, saturated: bool) -> tuple[str, ...]:
     if problem.claim is None:
         return ()
-    claim = parse(problem.claim.formula)
-    _, rules = knowledge(problem)
-    label, known = decide(facts, rules, claim)
+    claim, given = claim_of(problem), knowledge(problem)
+    literals = (as_literal(formula) for formula in derived)
+    known = given.saturate(one for one in literals if one is not None)
+    label = decide(claim, known)
     if label == "Unknown":
         steps = tuple(step for step in known.values() if step is not None)
     else:
-        steps = proof_of(claim if label == "True" else negate(claim), known)
-    calls = [_call(step, problem) for step in steps]
+        steps = proof_of(claim if label == "True" else claim.negated, known)
+    joined = {show(conjunction(parts)) for parts in given.conjunctions}
+    joined |= {show(formula) for formula in derived if isinstance(formula, And)}
+    calls = list(_calls(steps, known, joined, problem, all_parts=label == "Unknown"))
     if label == "Unknown" and not saturated:
         calls.append(Call(function="Saturated"))
-    calls.append(Call(function="Answer", keywords=(("value", label),)))
+    calls.append(_call("Answer", value=label))
     return tuple(show_call(call) for call in calls)
 
 
-def _call(step: Step, problem: Problem) -> Call:
-    word = show if "formal" in problem.tags else say
-    rule = word(ForAll(step.rule.variable, Implies(step.rule.body, step.rule.head)))
-    name = "ApplyRule" if step.direction == "ponens" else "ModusTollens"
-    return Call(function=name, keywords=(("rule", rule), ("fact", word(step.premise))))
+def _calls(
+    steps: tuple[Step, ...],
+    known: Mapping[Literal, Step | None],
+    joined: set[str],
+    problem: Problem,
+    *,
+    all_parts: bool,
+) -> Iterator[Call]:
+    """Give the calls that make steps; `joined` are the conjunctions that are established."""
+    word = _Words(problem)
+    apart: set[Conjunction] = set()
+
+    def take_apart(wanted: Iterable[Step | None]) -> Iterator[Call]:
+        for step in wanted:
+            if step is not None and step.rule is None and step.premises not in apart:
+                apart.add(step.premises)
+                yield _call("AndElim", fact=word(conjunction(step.premises)))
+
+    for step in steps:
+        if step.rule is None:
+            continue
+        orders = step.premises, step.premises[::-1]
+        # What is told together may be the very condition: then it stays together.
+        fact = next((one for one in orders if show(conjunction(one)) in joined), None)
+        if fact is None:
+            yield from take_apart(known[premise] for premise in step.premises)
+            fact = step.premises
+            if len(fact) > 1:
+                joined.add(show(conjunction(fact)))
+                first, second = (word(one.formula) for one in fact)
+                yield _call("AndIntro", first=first, second=second)
+        name = "ApplyRule" if step.kind == "ponens" else "ModusTollens"
+        yield _call(name, rule=word(step.rule.formula), fact=word(conjunction(fact)))
+    if all_parts:
+        yield from take_apart(steps)
+
+
+class _Words:
+    """How a problem words its rules and statements."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._given = {given.formula: given.text for given in problem.givens}
+
+    def __call__(self, formula: Formula) -> str:
+        given = self._given.get(show(formula))
+        return show_statement(formula, self._problem) if given is None else given
+
+
+def _call(function: str, **arguments: str) -> Call:
+    return Call(function=function, keywords=tuple(arguments.items()))
 
 
 def _generate(knobs: Mapping[str, object], seed: int, split: Split, index: int) -> Problem:
@@ -70,10 +126,14 @@ def _generate(knobs: Mapping[str, object], seed: int, split: Split, index: int) 
 
 
 def _exemplars() -> tuple[Problem, ...]:
-    spec = DeductionSpec(min_depth=1, max_depth=2, distractors=2)
+    """Return a True, a False and an Unknown problem of depth 1 and 2 with all kinds of calls."""
+    plain = DeductionSpec(max_depth=2, distractors=2, conjunction=0, relations=0)
+    joined = DeductionSpec(max_depth=1, distractors=1, conjunction=1, relations=0)
+    backwards = DeductionSpec(min_depth=2, max_depth=2, distractors=2, tollens=0.5)
+    related = DeductionSpec(min_depth=2, max_depth=2, distractors=1, relations=0.6)
+    chosen = ((plain, 0), (joined, 13), (backwards, 2), (related, 0))
     return tuple(
-        generate(spec, seed=_EXEMPLAR_SEED, split="train", index=index)
-        for index in _EXEMPLAR_INDICES
+        generate(spec, seed=_EXEMPLAR_SEED, split="train", index=index) for spec, index in chosen
     )
 
 
@@ -86,4 +146,11 @@ TASK = Task(
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,
+    test_sets=MappingProxyType(
+        {
+            "held-out-templates": {"templates": "held_out"},
+            "held-out-vocabulary": {"vocabulary": "held_out"},
+            "deep": {"min_depth": 6, "max_depth": 10},
+        }
+    ),
 )
