@@ -104,14 +104,10 @@ def _refine(clauses: Sequence[_Clause], colours: Mapping[str, int]) -> dict[str,
             seen[f"p:{one.predicate}"].append((one.positive, -1, around))
             for place, term in _constants(one, clause):
                 seen[f"c:{term}"].append((one.positive, place, around))
-    # Sorted by what they see, not by what they are called, so that ranks do not depend on names.
-    signatures = {name: (name[0], colours[name], sorted(seen[name])) for name in seen}
-    distinct: list[object] = []
-    for signature in sorted(signatures.values()):
-        if not distinct or distinct[-1] != signature:
-            distinct.append(signature)
-    ranks = {repr(signature): rank for rank, signature in enumerate(distinct)}
-    return {name: ranks[repr(signature)] for name, signature in signatures.items()}
+    # Ranked by what they see, not by what they are called.
+    signatures = {name: repr((name[0], colours[name], sorted(seen[name]))) for name in seen}
+    ranks = {one: rank for rank, one in enumerate(sorted(set(signatures.values())))}
+    return {name: ranks[one] for name, one in signatures.items()}
 
 
 def _constants(literal: Literal, clause: _Clause) -> Iterable[tuple[int, str]]:
