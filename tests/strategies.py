@@ -38,10 +38,13 @@ from fcpref.core.logic import (
     show,
 )
 from fcpref.core.logic.chaining import Rule
+from fcpref.core.logic.literals import Literal
 from fcpref.core.problems import Problem, Statement
 from fcpref.core.problems import forms as forms_family
 from fcpref.core.problems import models as models_family
-from fcpref.core.problems.deduction import NAMES, WORDS, DeductionSpec, generate
+from fcpref.core.problems.deduction import generate
+from fcpref.core.problems.deduction_spec import DeductionSpec
+from fcpref.core.problems.deduction_words import VOCABULARIES
 from fcpref.core.problems.folio import read_row
 from fcpref.core.problems.forms import FormsSpec
 from fcpref.core.problems.models import ModelsSpec
@@ -230,34 +233,47 @@ def signed(atom: SearchStrategy[Atom]) -> SearchStrategy[Formula]:
     return st.one_of(atom, atom.map(Not))
 
 
-def ground_literals(
-    predicates: tuple[str, ...] = ("Kind", "Calm", "Tall", "Rich"),
-    constants: tuple[str, ...] = ("max", "sam", "tom"),
-) -> SearchStrategy[Formula]:
-    """Return unary literals about constants."""
-    return signed(
+def literals(names: tuple[str, ...] = ("max", "sam", "tom")) -> SearchStrategy[Literal]:
+    """Return literals of adjectives and verbs about some individuals or variables."""
+    name = st.sampled_from(names)
+    return st.one_of(
         st.builds(
-            lambda predicate, constant: Atom(predicate, (constant,)),
-            st.sampled_from(predicates),
-            st.sampled_from(constants),
-        )
+            Literal, st.sampled_from(("Kind", "Calm", "Tall")), st.tuples(name), st.booleans()
+        ),
+        st.builds(
+            Literal, st.sampled_from(("Likes", "Helps")), st.tuples(name, name), st.booleans()
+        ),
     )
 
 
-def spoken_literals() -> SearchStrategy[Formula]:
+def spoken_literals() -> SearchStrategy[Literal]:
     """Return literals whose names are plain words, which English sentences can carry."""
     words = st.text(string.ascii_lowercase, min_size=1, max_size=20).filter(
-        lambda word: word not in KEYWORDS
+        lambda word: word not in {*KEYWORDS, "is", "does", "if", "then"}
     )
-    return signed(
-        st.builds(lambda word, name: Atom(word.capitalize(), (name,)), words, words),
+    adjective = words.map(str.capitalize)
+    verb = words.filter(lambda word: len(word) < 20).map(lambda word: f"{word.capitalize()}s")
+    return st.one_of(
+        st.builds(Literal, adjective, st.tuples(words), st.booleans()),
+        st.builds(Literal, verb, st.tuples(words, words), st.booleans()),
     )
 
 
-def rules(predicates: tuple[str, ...] = ("Kind", "Calm", "Tall", "Rich")) -> SearchStrategy[Rule]:
-    """Return one-premise universal rules."""
-    side = ground_literals(predicates, ("x",))
-    return st.builds(Rule, st.just("x"), side, side)
+def rules(most: int = 2) -> SearchStrategy[Rule]:
+    """Return universal rules of one condition or more, whose conclusion is about their people."""
+
+    def close(body: list[Literal], heads: list[Literal]) -> Rule:
+        variables = tuple(dict.fromkeys(term for one in body for term in one.terms))
+        fitting = [one for one in heads if set(one.terms) <= set(variables)]
+        head = fitting[0] if fitting else Literal("Rich", (variables[0],))
+        return Rule(variables, tuple(body), head)
+
+    sides = literals(("x", "y"))
+    return st.builds(
+        close,
+        st.lists(sides, min_size=1, max_size=most, unique=True),
+        st.lists(sides, min_size=1, max_size=4),
+    )
 
 
 # --- problems -----------------------------------------------------------------------------------
@@ -275,6 +291,11 @@ def deduction_specs(max_depth: int = 4) -> SearchStrategy[DeductionSpec]:
         others=st.integers(1, 2),
         negation=st.sampled_from((0.2, 0.5)),
         tollens=st.sampled_from((0.0, 0.15, 0.5)),
+        conjunction=st.sampled_from((0.0, 0.15, 0.5)),
+        relations=st.sampled_from((0.0, 0.15, 0.5)),
+        cycles=st.sampled_from((0.0, 1.0)),
+        templates=st.sampled_from(("common", "held_out")),
+        vocabulary=st.sampled_from(("common", "held_out")),
         formal=st.booleans(),
     )
 
@@ -434,13 +455,27 @@ def calls() -> SearchStrategy[Call]:
 
 def deduction_replies() -> SearchStrategy[str]:
     """Return replies that look like a model's on `fol.deduction`: right, wrong and broken ones."""
-    word = st.sampled_from((*WORDS[:6], "not kind"))
-    name = st.sampled_from(NAMES[:4])
-    literal = st.builds("{} is {}.".format, name, word)
-    rule = st.builds("All {} people are {}.".format, word, word)
+    words = VOCABULARIES["common"]
+    word = st.sampled_from((*words.adjectives[:6], "not kind"))
+    name = st.sampled_from(words.names[:4])
+    literal = st.one_of(
+        st.builds("{} is {}.".format, name, word),
+        st.builds("{} {} {}.".format, name, st.sampled_from(words.verbs[:3]), name),
+        st.builds("{0} is {1} and {0} is {2}.".format, name, word, word),
+    )
+    rule = st.one_of(
+        st.builds("All {} people are {}.".format, word, word),
+        st.builds("If x {} y, then y is {}.".format, st.sampled_from(words.verbs[:3]), word),
+    )
     return st.one_of(
         st.builds("ApplyRule(rule='{}', fact='{}')".format, rule, literal),
         st.builds("ModusTollens(rule='{}', fact='{}')".format, rule, literal),
+        st.builds("AndIntro(first='{}', second='{}')".format, literal, literal),
+        st.builds("AndElim(fact='{}')".format, literal),
+        st.builds("Instantiate(rule='{}', names='{}')".format, rule, name),
+        st.builds(
+            "ModusPonens(conditional='If {}, then {}', fact='{}')".format, literal, literal, literal
+        ),
         st.builds("Check(claim='{}')".format, literal),
         st.builds("Reasoning(thought='{}')".format, literal),
         st.sampled_from(("Saturated()", "Saturated(1)", "Fly()", "Check()", "Check([1])")),

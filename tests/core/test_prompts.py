@@ -21,7 +21,8 @@ def test_a_student_is_shown_signatures_and_the_problem():
     assert rendered(STUDENT) == (
         Message(
             role="system",
-            content="ApplyRule(rule, fact) ModusTollens(rule, fact) Saturated() Check(claim) "
+            content="ApplyRule(rule, fact) ModusTollens(rule, fact) AndIntro(first, second) "
+            "AndElim(fact) Instantiate(rule, names) ModusPonens(conditional, fact) Saturated() Check(claim) "
             "Reasoning(thought) Answer(value)",
         ),
         Message(role="user", content=PROBLEM.text),
@@ -37,8 +38,8 @@ def test_a_teacher_is_shown_the_help_of_every_function():
 
 def test_prompts_are_the_ones_that_recordings_were_made_with():
     assert {"teacher": opening_id(TEACHER), "student": opening_id(STUDENT)} == {
-        "teacher": "sha256:b966f45e1e69a2e302f3d78152aac25d0bebd3bb875acbe80cc625b43f71f9cf",
-        "student": "sha256:3db8234ecd52f99a6fc578aa612be4472f123d4bfee0519a3ea5f0884d11f8c8",
+        "teacher": "sha256:5de15daf9837ef0b319501ceb343591caf38702bc503532047d9f0b85559a019",
+        "student": "sha256:2812b7724e43055b930f5c55a7224a2ca313c2fc6fa16b083fdbf0c93a2d2487",
     }
 
 

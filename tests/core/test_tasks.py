@@ -43,17 +43,28 @@ def test_the_oracle_is_correct_within_18_calls_at_every_depth(label, depth):
 @pytest.mark.parametrize("label", ["True", "False"])
 def test_the_oracles_proof_is_as_long_as_the_problem_is_deep(label):
     for depth in range(1, 6):
-        spec = DeductionSpec(min_depth=depth, max_depth=depth)
+        spec = DeductionSpec(min_depth=depth, max_depth=depth, conjunction=0, relations=0)
         problem = generate(spec, seed=1, split="train", index=LABELS.index(label))
         assert depth + 1 == len(TASK.oracle(problem))
 
 
 @pytest.mark.parametrize(
-    "knobs", [{"others": 3, "negation": 0.5}, {"formal": True}, {"tollens": 0.9}]
+    "knobs",
+    [
+        {"others": 3, "negation": 0.5},
+        {"formal": True},
+        {"tollens": 0.9},
+        {"others": 0, "relations": 1.0},
+        {"others": 3, "conjunction": 1.0, "relations": 0.5},
+        {"others": 3, "relations": 1.0, "cycles": 1.0},
+        {"distractors": 0},
+        {"distractors": 14, "conjunction": 0.5},
+        *TASK.test_sets.values(),
+    ],
 )
 def test_the_oracle_is_correct_for_other_knobs(knobs):
     for index in range(12):
-        problem = TASK.generate({"max_depth": 4, **knobs}, 0, "train", index)
+        problem = TASK.generate({"max_depth": 4} | knobs, 0, "train", index)
         chain = TASK.oracle_chain(problem, LIMITS)
         assert TASK.score(chain, problem).verdict is Verdict.CORRECT
 

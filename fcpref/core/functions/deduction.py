@@ -34,8 +34,6 @@ from fcpref.core.logic import And, Formula, Implies, negate, saturate, show
 from fcpref.core.logic.chaining import Rule, as_conjunction, conjunction
 from fcpref.core.logic.literals import as_literal
 
-MAX_NAMES = 3
-
 
 def _apply_rule(arguments: Arguments, memory: Memory) -> Effect:
     rule = _rule(arguments, memory)
@@ -75,8 +73,7 @@ def _instantiate(arguments: Arguments, memory: Memory) -> Effect:
     if isinstance(rule, Effect):
         return rule
     names = [name.strip().lower() for name in str(arguments["names"]).split(",")]
-    people = {term for one in known_literals(memory) for term in one.terms}
-    if len(names) > MAX_NAMES or not people.issuperset(names):
+    if not givens_of(memory.problem).people.issuperset(names):
         return fail(memory, FailureCode.ARGUMENT_DOMAIN, "names are not people of the problem")
     if len(names) != len(rule.variables):
         text = f"the rule is about {len(rule.variables)} people"

@@ -30,6 +30,7 @@ class Givens:
         keys: formulas of the facts.
         literals: the single facts.
         conjunctions: facts told together.
+        people: everyone that a fact is about.
     """
 
     rules: Mapping[str, Rule]
@@ -37,6 +38,7 @@ class Givens:
     keys: frozenset[str]
     literals: tuple[Literal, ...]
     conjunctions: tuple[Conjunction, ...]
+    people: frozenset[str]
 
 
 @lru_cache(maxsize=4_096)
@@ -59,6 +61,7 @@ def givens_of(problem: Problem) -> Givens:
         keys=frozenset(map(show, facts.values())),
         literals=tuple(parts[0] for parts in told if len(parts) == 1),
         conjunctions=tuple(parts for parts in told if len(parts) > 1),
+        people=frozenset(term for parts in told for one in parts for term in one.terms),
     )
 
 

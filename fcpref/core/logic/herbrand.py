@@ -39,7 +39,7 @@ def find_model(
         for chosen in product(names, repeat=len(rule.variables)):
             body, head = rule.put(dict(zip(rule.variables, chosen, strict=True)))
             clauses.append((*(-_signed(one, atoms) for one in body), _signed(head, atoms)))
-    true = _satisfy(clauses, frozenset())
+    true = _satisfy(clauses, len(atoms))
     if true is None:
         return None
     relations: dict[str, set[tuple[str, ...]]] = {predicate: set() for predicate, _ in atoms}
@@ -54,27 +54,75 @@ def _signed(literal: Literal, atoms: Atoms) -> int:
     return number if literal.positive else -number
 
 
-def _satisfy(clauses: Sequence[Clause], true: frozenset[int]) -> frozenset[int] | None:
-    """Return literals that make all clauses true, those in `true` among them, or None."""
-    while True:
-        rest: list[Clause] = []
-        units: set[int] = set()
-        for clause in clauses:
-            if not true.isdisjoint(clause):
-                continue
-            left = tuple(one for one in clause if -one not in true)
-            if not left:
+def _satisfy(clauses: Sequence[Clause], atoms: int) -> frozenset[int] | None:
+    """Return literals that make all clauses true, or None."""
+    search = _Search(clauses, atoms)
+    if not search.propagate([clause[0] for clause in clauses if len(set(clause)) == 1]):
+        return None
+    decisions: list[tuple[int, int]] = []
+    while (choice := search.choice()) is not None:
+        decisions.append((len(search.trail), choice))
+        consistent = search.propagate([choice])
+        while not consistent:
+            if not decisions:
                 return None
-            if len(left) == 1:
-                units.add(left[0])
-            else:
-                rest.append(left)
-        if not units:
-            break
-        if any(-one in units for one in units):
-            return None
-        clauses, true = rest, true | units
-    if not rest:
-        return true
-    choice = rest[0][0]
-    return _satisfy(rest, true | {choice}) or _satisfy(rest, true | {-choice})
+            length, failed = decisions.pop()
+            search.undo(length)
+            # Not a decision any more: what was decided before forces it.
+            consistent = search.propagate([-failed])
+    return frozenset(search.trail)
+
+
+class _Search:
+    """An assignment in the making, with the number of true and of open literals of each clause."""
+
+    def __init__(self, clauses: Sequence[Clause], atoms: int) -> None:
+        self.clauses = [tuple(set(clause)) for clause in clauses]
+        self.occurs: list[list[int]] = [[] for _ in range(2 * atoms + 1)]
+        for index, clause in enumerate(self.clauses):
+            for one in clause:
+                self.occurs[one].append(index)
+        self.true = [0] * len(clauses)
+        self.open = [len(clause) for clause in self.clauses]
+        self.holds = [False] * (2 * atoms + 1)
+        self.trail: list[int] = []
+        self._first_open = 0
+
+    def propagate(self, wanted: list[int]) -> bool:
+        """Make literals true, and all that this forces; tell whether no clause became false."""
+        while wanted:
+            one = wanted.pop()
+            if self.holds[one]:
+                continue
+            if self.holds[-one]:
+                return False
+            self.holds[one] = True
+            self.trail.append(one)
+            for index in self.occurs[one]:
+                self.true[index] += 1
+            for index in self.occurs[-one]:
+                self.open[index] -= 1
+                if not self.true[index] and self.open[index] < 2:  # noqa: PLR2004
+                    wanted += [left for left in self.clauses[index] if not self.holds[-left]]
+            if any(not (self.true[i] or self.open[i]) for i in self.occurs[-one]):
+                return False
+        return True
+
+    def undo(self, length: int) -> None:
+        """Take back all but the first so many literals."""
+        while len(self.trail) > length:
+            one = self.trail.pop()
+            self.holds[one] = False
+            for index in self.occurs[one]:
+                self.true[index] -= 1
+            for index in self.occurs[-one]:
+                self.open[index] += 1
+        self._first_open = 0
+
+    def choice(self) -> int | None:
+        """Return an open literal of a clause that is not true yet; None when there is none."""
+        for index in range(self._first_open, len(self.clauses)):
+            if not self.true[index]:
+                self._first_open = index
+                return next(one for one in self.clauses[index] if not self.holds[-one])
+        return None

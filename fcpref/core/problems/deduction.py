@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 TASK = "fol.deduction"
 LABELS = ("True", "False", "Unknown")
-_TRIES = 20_000
+_TRIES = 6_000
 _EVEN = 0.5
 
 
@@ -61,7 +61,11 @@ def generate(spec: DeductionSpec, *, seed: int, split: Split, index: int) -> Pro
     for _ in range(_TRIES):
         draft = draw_draft(spec, depth, stream)
         claims = _claims(draft, depth, stream)
-        if claims is not None and split_of(_form(draft, claims[label])) == split:
+        if (
+            claims is not None
+            and split_of(_form(draft, claims[label])) == split
+            and _is_open(claims["Unknown"], draft)
+        ):
             return _problem(spec, draft, claims[label], label, depth, stream, split, index)
     message = f"no {label} problem of depth {depth} found with {spec}"
     raise ProblemError(message)
@@ -174,15 +178,18 @@ def _claims(draft: Draft, depth: int, stream: Random) -> dict[str, Literal] | No
     if not open_ones:
         return None
     unknown = stream.choice(open_ones)
-    literals = (*known,)
-    if any(
-        find_model((*literals, one), draft.rules, draft.names) is None
-        for one in (unknown, unknown.negated)
-    ):
-        return None
     if stream.random() < _EVEN:
         unknown = unknown.negated
     return {"True": draft.goal, "False": draft.goal.negated, "Unknown": unknown}
+
+
+def _is_open(claim: Literal, draft: Draft) -> bool:
+    """Tell whether the givens have a model with the claim and one without it."""
+    given = Knowledge(facts=draft.facts, conjunctions=draft.conjunctions, rules=draft.rules)
+    return all(
+        find_model((*given.literals, one), draft.rules, draft.names) is not None
+        for one in (claim, claim.negated)
+    )
 
 
 def calls_of(steps: Iterable[Step]) -> int:

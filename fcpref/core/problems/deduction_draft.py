@@ -128,9 +128,9 @@ def _path(drawing: _Drawing, depth: int) -> list[Literal]:
         start = drawing.new(first)
     drawing.facts.append(start)
     path = [start]
-    # Calls that are left for second conditions, beside one a rule, one for what is told together
-    # and the answer.
-    left = MAX_CALLS - 2 - depth
+    # Calls that are left for second conditions, beside one a rule, the answer, and a few for what
+    # is told together and for what leads nowhere.
+    left = MAX_CALLS - 4 - depth
     for step in range(depth):
         sides, head = _step(drawing, path[-1], may_join=left > 0, last=step == depth - 1)
         for side in sides:

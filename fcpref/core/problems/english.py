@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _ADJECTIVE = re.compile(r"([A-Za-z]{1,20}) is (not )?(?!(?i:not)$)([A-Za-z]{1,20})", re.ASCII)
-_VERB = re.compile(r"([A-Za-z]{1,20}) ([A-Za-z]{1,19}s) ([A-Za-z]{1,20})", re.ASCII)
+_VERB = re.compile(r"([A-Za-z]{1,20}) (?!(?i:is) )([A-Za-z]{1,19}s) ([A-Za-z]{1,20})", re.ASCII)
 _NO_VERB = re.compile(r"([A-Za-z]{1,20}) does not ([A-Za-z]{1,19}) ([A-Za-z]{1,20})", re.ASCII)
 _UNARY, _BINARY = 1, 2
 MAX_TEXT = 300
