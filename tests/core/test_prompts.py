@@ -22,8 +22,8 @@ def test_a_student_is_shown_signatures_and_the_problem():
         Message(
             role="system",
             content="ApplyRule(rule, fact) ModusTollens(rule, fact) AndIntro(first, second) "
-            "AndElim(fact) Instantiate(rule, names) ModusPonens(conditional, fact) Saturated() Check(claim) "
-            "Reasoning(thought) Answer(value)",
+            "AndElim(fact) Instantiate(rule, names) ModusPonens(conditional, fact) Saturated() "
+            "Check(claim) Reasoning(thought) Answer(value)",
         ),
         Message(role="user", content=PROBLEM.text),
     )

@@ -6,11 +6,12 @@
     True
 
 Formulas are frozen values with a parser and a printer; there are finite structures, normal forms,
-rewrites, inference rules, saturation, and the forward chaining that `fol.deduction` is made with.
+rewrites, inference rules, saturation, and the forward chaining and the search for models that
+`fol.deduction` is made with.
 """
 
 from fcpref.core.logic.binding import alpha_equivalent, rename_apart
-from fcpref.core.logic.chaining import Rule, Step, saturate
+from fcpref.core.logic.chaining import Rule, Step, as_rule, saturate
 from fcpref.core.logic.clauses import ClauseForm, clause_form, is_clausal, skolem
 from fcpref.core.logic.forms import is_negation_normal, is_prenex, negation_normal, prenex
 from fcpref.core.logic.formulas import (
@@ -30,6 +31,8 @@ from fcpref.core.logic.formulas import (
     negate,
     substitute,
 )
+from fcpref.core.logic.herbrand import find_model
+from fcpref.core.logic.literals import Literal, as_literal
 from fcpref.core.logic.rewriting import REWRITES, Rewrite
 from fcpref.core.logic.rules import RULES, InferenceRule
 from fcpref.core.logic.saturation import Saturation, saturate_by
@@ -57,6 +60,7 @@ __all__ = [
     "Iff",
     "Implies",
     "InferenceRule",
+    "Literal",
     "Not",
     "Or",
     "Rewrite",
@@ -67,9 +71,12 @@ __all__ = [
     "Term",
     "Vocabulary",
     "alpha_equivalent",
+    "as_literal",
+    "as_rule",
     "clause_form",
     "count_structures",
     "evaluate",
+    "find_model",
     "free_names",
     "is_clausal",
     "is_negation_normal",
