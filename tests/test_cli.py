@@ -169,7 +169,7 @@ def test_call_takes_a_problem_from_an_artifact_and_from_json(fcpref, problems, t
     record = json.loads(Path(problems["path"]).read_text().splitlines()[1])
     single = tmp_path / "one.json"
     single.write_text(json.dumps(record))
-    given = record["givens"][0]["text"]
+    given = record["givens"][-1]["text"]
 
     for file in (problems["path"], single):
         result = fcpref("call", "fol.deduction", "--problem", file, stdin=f"Check('{given}')\n")
@@ -205,7 +205,7 @@ def test_play_ends_with_the_verdict(fcpref, problems):
                 ("min_depth=6", "'max_depth' must be >= 'min_depth', 6: 5"),
                 ("max_depth=11", "'max_depth' must be <= 10: 11"),
                 ("distractors=-1", "'distractors' must be >= 0: -1"),
-                ("distractors=43", "'distractors' must be <= 42 with 'max_depth' 5: 43"),
+                ("distractors=43", "'distractors' must be <= 14: 43"),
                 ("others=-1", "'others' must be >= 0: -1"),
                 ("others=12", "'others' must be < 12: 12"),
                 ("negation=1.1", "'negation' must be <= 1: 1.1"),

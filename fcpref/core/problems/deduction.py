@@ -21,7 +21,6 @@ from fcpref.core.logic.chaining import (
     as_rule,
     conjunction,
     consistent,
-    proof_of,
 )
 from fcpref.core.logic.herbrand import find_model
 from fcpref.core.logic.literals import Literal, as_literal
@@ -164,7 +163,7 @@ def _claims(draft: Draft, depth: int, stream: Random) -> dict[str, Literal] | No
         return None
     if any(step is not None and step.depth > depth for step in known.values()):
         return None
-    if _calls(known, known) > MAX_CALLS or not consistent(known) or _is_reflexive(known):
+    if _calls(known) > MAX_CALLS or not consistent(known) or _is_reflexive(known):
         return None
     # The claim of an Unknown problem is of a word that a rule concludes, so that its text does not
     # give it away.
@@ -192,18 +191,12 @@ def _is_open(claim: Literal, draft: Draft) -> bool:
     )
 
 
-def calls_of(steps: Iterable[Step]) -> int:
-    """Return how many calls it takes to make some steps, without the answer."""
-    steps = tuple(steps)
+def _calls(known: Mapping[Literal, Step | None]) -> int:
+    """Return the calls of a chain that derives all that is known, `Saturated` and `Answer` too."""
+    steps = [step for step in known.values() if step is not None]
     told = {step.premises for step in steps if step.kind == "split"}
     joined = {step.premises for step in steps if step.kind == "ponens" and len(step.premises) > 1}
-    return sum(step.kind != "split" for step in steps) + len(told) + len(joined)
-
-
-def _calls(wanted: Iterable[Literal], known: Mapping[Literal, Step | None]) -> int:
-    """Return the calls of a chain that derives all that is wanted, `Saturated` and `Answer` too."""
-    steps = dict.fromkeys(step for one in wanted for step in proof_of(one, known))
-    return calls_of(steps) + 2
+    return sum(step.kind != "split" for step in steps) + len(told) + len(joined) + 2
 
 
 def _is_reflexive(literals: Iterable[Literal]) -> bool:
