@@ -7,7 +7,8 @@ from fcpref.core.logic import parse
 from fcpref.core.logic.chaining import Rule, as_rule
 from fcpref.core.logic.literals import as_literal
 from fcpref.core.problems.canonical import deduction_form
-from fcpref.core.problems.deduction import claim_of, form_of, generate, knowledge
+from fcpref.core.problems.deduction import generate
+from fcpref.core.problems.deduction_knowledge import claim_of, form_of, knowledge
 from fcpref.core.problems.deduction_spec import DeductionSpec
 from fcpref.core.problems.deduction_words import VOCABULARIES
 from fcpref.core.problems.split import split_of

@@ -13,14 +13,8 @@ from fcpref.core.functions.deduction_texts import established
 from fcpref.core.logic import Not, evaluate, parse, saturate, show
 from fcpref.core.logic.chaining import as_rule, consistent
 from fcpref.core.problems import Problem, Statement, problem_id
-from fcpref.core.problems.deduction import (
-    LABELS,
-    certificate,
-    claim_of,
-    decide,
-    generate,
-    knowledge,
-)
+from fcpref.core.problems.deduction import LABELS, generate
+from fcpref.core.problems.deduction_knowledge import certificate, claim_of, decide, knowledge
 from fcpref.core.problems.deduction_spec import MAX_CALLS, DeductionSpec
 from fcpref.core.problems.deduction_words import VOCABULARIES
 from fcpref.core.problems.english import phrasings, say, say_rule

@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from fcpref.core.problems.deduction import LABELS, form_of, generate
+from fcpref.core.problems.deduction import LABELS, generate
+from fcpref.core.problems.deduction_knowledge import form_of
 from fcpref.core.problems.deduction_spec import DeductionSpec
 from fcpref.core.tasks.fol_deduction import TASK
 from tests.bag_of_words import accuracy

@@ -10,21 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
-from fcpref.core.logic import Formula, parse, saturate, show
-from fcpref.core.logic.chaining import (
-    Conjunction,
-    Rule,
-    Step,
-    as_conjunction,
-    as_rule,
-    conjunction,
-    consistent,
-)
-from fcpref.core.logic.herbrand import find_model
-from fcpref.core.logic.literals import Literal, as_literal
-from fcpref.core.problems.canonical import deduction_form
+from fcpref.core.logic import Formula, Literal, show
+from fcpref.core.logic.chaining import conjunction, consistent
 from fcpref.core.problems.deduction_draft import Draft, draw_draft
 from fcpref.core.problems.deduction_spec import MAX_CALLS, DeductionSpec
 from fcpref.core.problems.english import phrasings, say, say_rule
@@ -36,7 +23,7 @@ from fcpref.errors import ProblemError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from fcpref.core.logic import Structure
+    from fcpref.core.logic import Step
     from fcpref.core.seeds import Random
 
 TASK = "fol.deduction"
@@ -62,93 +49,12 @@ def generate(spec: DeductionSpec, *, seed: int, split: Split, index: int) -> Pro
         claims = _claims(draft, depth, stream)
         if (
             claims is not None
-            and split_of(_form(draft, claims[label])) == split
-            and _is_open(claims["Unknown"], draft)
+            and split_of(draft.given.form(claims[label])) == split
+            and draft.given.models_apart(claims["Unknown"]) is not None
         ):
             return _problem(spec, draft, claims[label], label, depth, stream, split, index)
     message = f"no {label} problem of depth {depth} found with {spec}"
     raise ProblemError(message)
-
-
-@frozen(kw_only=True)
-class Knowledge:
-    """What a problem gives: facts, facts told together, and rules."""
-
-    facts: tuple[Literal, ...]
-    conjunctions: tuple[Conjunction, ...]
-    rules: tuple[Rule, ...]
-
-    @property
-    def literals(self) -> tuple[Literal, ...]:
-        """All given facts, those told together too."""
-        return (*self.facts, *(one for parts in self.conjunctions for one in parts))
-
-    def saturate(self, more: Iterable[Literal] = ()) -> Mapping[Literal, Step | None]:
-        """Derive all that follows from the givens and more facts."""
-        return saturate((*self.facts, *more), self.rules, self.conjunctions)
-
-
-def knowledge(problem: Problem) -> Knowledge:
-    """Return the given facts and rules of a problem.
-
-    Raises:
-        ProblemError: a given is neither.
-    """
-    facts: list[Literal] = []
-    told: list[Conjunction] = []
-    rules: list[Rule] = []
-    for given in problem.givens:
-        formula = parse(given.formula)
-        if (rule := as_rule(formula)) is not None:
-            rules.append(rule)
-        elif (parts := as_conjunction(formula)) is None:
-            message = f"{given.formula} is neither a fact nor a rule"
-            raise ProblemError(message)
-        elif len(parts) > 1:
-            told.append(parts)
-        else:
-            facts += parts
-    return Knowledge(facts=tuple(facts), conjunctions=tuple(told), rules=tuple(rules))
-
-
-def claim_of(problem: Problem) -> Literal:
-    """Return the claim of a problem.
-
-    Raises:
-        ProblemError: it has none, or it is not a literal.
-    """
-    claim = as_literal(parse(problem.claim.formula)) if problem.claim else None
-    if claim is None:
-        message = f"the claim of problem {problem.index} is not a literal"
-        raise ProblemError(message)
-    return claim
-
-
-def form_of(problem: Problem) -> tuple[object, ...]:
-    """Return the canonical form, which decides the split."""
-    given = knowledge(problem)
-    return deduction_form(given.literals, given.rules, claim_of(problem))
-
-
-def decide(claim: Literal, known: Mapping[Literal, Step | None]) -> str:
-    """Return the label of a claim, given all that follows."""
-    if claim in known:
-        return "True"
-    return "False" if claim.negated in known else "Unknown"
-
-
-def certificate(problem: Problem) -> tuple[Structure, Structure] | None:
-    """Return two models of the givens, one in which the claim holds and one in which it does not.
-
-    Returns:
-        None where there are no such two, that is, where the claim is not Unknown. The individuals
-        are the names of the problem, each named by itself.
-    """
-    given, claim = knowledge(problem), claim_of(problem)
-    names = sorted({term for one in (*given.literals, claim) for term in one.terms})
-    with_claim = find_model((*given.literals, claim), given.rules, names)
-    without = find_model((*given.literals, claim.negated), given.rules, names)
-    return None if with_claim is None or without is None else (with_claim, without)
 
 
 def _claims(draft: Draft, depth: int, stream: Random) -> dict[str, Literal] | None:
@@ -156,8 +62,7 @@ def _claims(draft: Draft, depth: int, stream: Random) -> dict[str, Literal] | No
 
     One that has all three says nothing about which of them is asked.
     """
-    given = Knowledge(facts=draft.facts, conjunctions=draft.conjunctions, rules=draft.rules)
-    known = given.saturate()
+    known = draft.given.saturate()
     goal = known.get(draft.goal)
     if goal is None or goal.depth != depth:
         return None
@@ -167,11 +72,11 @@ def _claims(draft: Draft, depth: int, stream: Random) -> dict[str, Literal] | No
         return None
     # The claim of an Unknown problem is of a word that a rule concludes, so that its text does not
     # give it away.
-    heads = {rule.head.predicate: len(rule.head.terms) for rule in draft.rules}
+    heads = {rule.head.predicate: len(rule.head.terms) for rule in draft.given.rules}
     choices = [
         Literal(predicate, terms)
         for predicate, places in heads.items()
-        for terms in _tuples(draft.names, places)
+        for terms in _tuples(draft.given.names, places)
     ]
     open_ones = [one for one in choices if one not in known and one.negated not in known]
     if not open_ones:
@@ -180,15 +85,6 @@ def _claims(draft: Draft, depth: int, stream: Random) -> dict[str, Literal] | No
     if stream.random() < _EVEN:
         unknown = unknown.negated
     return {"True": draft.goal, "False": draft.goal.negated, "Unknown": unknown}
-
-
-def _is_open(claim: Literal, draft: Draft) -> bool:
-    """Tell whether the givens have a model with the claim and one without it."""
-    given = Knowledge(facts=draft.facts, conjunctions=draft.conjunctions, rules=draft.rules)
-    return all(
-        find_model((*given.literals, one), draft.rules, draft.names) is not None
-        for one in (claim, claim.negated)
-    )
 
 
 def _calls(known: Mapping[Literal, Step | None]) -> int:
@@ -210,11 +106,6 @@ def _tuples(names: tuple[str, ...], places: int) -> list[tuple[str, ...]]:
     return [(one, other) for one in names for other in names if one != other]
 
 
-def _form(draft: Draft, claim: Literal) -> tuple[object, ...]:
-    told = (one for parts in draft.conjunctions for one in parts)
-    return deduction_form((*draft.facts, *told), draft.rules, claim)
-
-
 def _problem(
     spec: DeductionSpec,
     draft: Draft,
@@ -228,13 +119,13 @@ def _problem(
     held_out = spec.templates == "held_out"
     givens = []
     used = set()
-    for rule in draft.rules:
+    for rule in draft.given.rules:
         phrasing = stream.choice(phrasings(rule, held_out=held_out))
         used.add(phrasing)
         text = show(rule.formula) if spec.formal else say_rule(rule, phrasing)
         givens.append(Statement(text=text, formula=show(rule.formula)))
-    told = [fact.formula for fact in draft.facts]
-    told += [conjunction(parts) for parts in draft.conjunctions]
+    told = [fact.formula for fact in draft.given.facts]
+    told += [conjunction(parts) for parts in draft.given.conjunctions]
     givens += [_statement(formula, spec) for formula in told]
     asked = _statement(claim.formula, spec)
     return Problem(

@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 
 from fcpref.core.logic.chaining import Conjunction, Rule
 from fcpref.core.logic.literals import Literal
+from fcpref.core.problems.deduction_knowledge import Knowledge
 from fcpref.core.problems.deduction_spec import MAX_CALLS, DeductionSpec
 from fcpref.core.problems.deduction_words import VOCABULARIES
 from fcpref.core.seeds import Random
@@ -19,20 +20,9 @@ _EVEN = 0.5
 
 @frozen(kw_only=True)
 class Draft:
-    """What is given, and what the proof leads to.
+    """What is given, in the order of the text, and the last conclusion of the proof."""
 
-    Attributes:
-        facts: single facts.
-        conjunctions: facts that are told in one sentence.
-        rules: in the order of the text.
-        names: everyone that is there.
-        goal: the last conclusion of the proof.
-    """
-
-    facts: tuple[Literal, ...]
-    conjunctions: tuple[Conjunction, ...]
-    rules: tuple[Rule, ...]
-    names: tuple[str, ...]
+    given: Knowledge
     goal: Literal
 
 
@@ -53,13 +43,8 @@ def draw_draft(spec: DeductionSpec, depth: int, stream: Random) -> Draft:
     joined: list[Conjunction] = []
     if len(facts) > 1 and drawing.happens(spec.conjunction):
         joined.append((facts.pop(), facts.pop()))
-    return Draft(
-        facts=tuple(facts),
-        conjunctions=tuple(joined),
-        rules=tuple(rules),
-        names=drawing.names,
-        goal=path[-1],
-    )
+    given = Knowledge(facts=tuple(facts), conjunctions=tuple(joined), rules=tuple(rules))
+    return Draft(given=given, goal=path[-1])
 
 
 @define

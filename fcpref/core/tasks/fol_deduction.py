@@ -11,16 +11,9 @@ from fcpref.core.functions.deduction_texts import show_statement
 from fcpref.core.logic import And, parse, show
 from fcpref.core.logic.chaining import conjunction, proof_of
 from fcpref.core.logic.literals import as_literal
-from fcpref.core.problems.deduction import (
-    LABELS,
-    claim_of,
-    decide,
-    generate,
-    knowledge,
-)
-from fcpref.core.problems.deduction import (
-    TASK as NAME,
-)
+from fcpref.core.problems.deduction import LABELS, generate
+from fcpref.core.problems.deduction import TASK as NAME
+from fcpref.core.problems.deduction_knowledge import claim_of, decide, knowledge
 from fcpref.core.problems.deduction_spec import DeductionSpec
 from fcpref.core.scores.deduction import supports
 from fcpref.core.tasks.task import Task, exemplars_of
