@@ -81,11 +81,13 @@ class Fact:
         key: the canonical text: a formula, or an exact rational.
         uses: keys of what it was established from.
         call: index of the call in the chain, from 0.
+        by: the function, where a support rule computes the result again.
     """
 
     key: str
     uses: tuple[str, ...]
     call: int
+    by: str = ""
 
 
 @frozen(kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from attrs import frozen
+
 _UNITS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
     "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
@@ -40,6 +42,23 @@ _MAX_DIGITS = 40
 _LARGEST = 10**15
 
 
+@frozen
+class Form:
+    """What a number is of another one that the text words: ``factor * base + offset``.
+
+    "25%" gives 1/4, which is 25 * 1/100 + 0.
+    """
+
+    base: Fraction
+    factor: Fraction
+    offset: Fraction
+
+    @property
+    def value(self) -> Fraction:
+        """Return the number."""
+        return self.factor * self.base + self.offset
+
+
 def quantities(text: str) -> frozenset[Fraction]:
     """Return every number that a text gives; never raises.
 
@@ -50,8 +69,14 @@ def quantities(text: str) -> frozenset[Fraction]:
     - a percentage p also as p/100, 1 - p/100, 1 + p/100, 100 - p and 100 + p;
     - cents and coins also in dollars; ``1 hour 30 minutes`` also in hours.
     """
+    return frozenset(worded(text))
+
+
+def worded(text: str) -> dict[Fraction, Form | None]:
+    """Return the `quantities` of a text, each with its form where it only stands for another."""
     lowered = text[:_MAX_TEXT].lower().replace("\u2019", "'")
     found = _ratios(lowered)
+    forms: dict[Fraction, Form | None] = {}
     tokens = _TOKEN.findall(lowered)
     at = 0
     while at < len(tokens):
@@ -61,10 +86,11 @@ def quantities(text: str) -> frozenset[Fraction]:
             at += 1
             continue
         found |= {value, *_read_with_next(value, tokens, after)}
+        forms |= {form.value: form for form in _forms(value, tokens, after)}
         # Parts of a longer number are numbers of the text too: "two hundred" gives 2 and 100.
         found |= {plain for token in tokens[at:after] if (plain := _plain(token)) is not None}
         at = max(after, at + 1)
-    return frozenset(found)
+    return forms | dict.fromkeys(found)
 
 
 def _ratios(text: str) -> set[Fraction]:
@@ -142,10 +168,6 @@ def _read_with_next(value: Fraction, tokens: list[str], at: int) -> set[Fraction
     """Return the other readings of a number, given the words after it."""
     words = [near for near in tokens[at : at + 4] if near != "-"]
     match words:
-        case ["%", *_] | ["percent", *_]:
-            return _percent_forms(value)
-        case ["cent" | "cents" | "\u00a2", *_]:
-            return {value / 100}
         case ["and", "a" | "one", ("half" | "quarter" | "third") as part, *_]:
             return {value + Fraction(1, _PARTS[part])}
         case [part, *_] if part.removesuffix("s") in _PARTS:
@@ -155,6 +177,13 @@ def _read_with_next(value: Fraction, tokens: list[str], at: int) -> set[Fraction
     return set()
 
 
-def _percent_forms(p: Fraction) -> set[Fraction]:
-    share = p / 100
-    return {p, share, 1 - share, 1 + share, 100 - p, 100 + p}
+def _forms(value: Fraction, tokens: list[str], at: int) -> tuple[Form, ...]:
+    """Return what a number also gives as a percentage or a number of cents."""
+    share = Fraction(1, 100)
+    made: tuple[tuple[Fraction | int, int], ...] = ()
+    match [near for near in tokens[at : at + 4] if near != "-"]:
+        case ["%" | "percent", *_]:
+            made = ((share, 0), (-share, 1), (share, 1), (-1, 100), (1, 100))
+        case ["cent" | "cents" | "\u00a2", *_]:
+            made = ((share, 0),)
+    return tuple(Form(value, Fraction(factor), Fraction(offset)) for factor, offset in made)
