@@ -114,7 +114,8 @@ class Memory:
     Attributes:
         problem: what the calls are about.
         steps: replies executed so far, failed ones too.
-        calls: the calls that worked, as text with their arguments bound.
+        calls: the calls that worked, as text with their arguments bound; verifying ones with the
+            call whose result they were the first to look at.
         facts: what they established, in order.
         saturated: `Saturated` succeeded.
         answer: what `Answer` was given; every later call fails.
