@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -39,6 +40,7 @@ _MIXED = re.compile(r"\b(\d{1,6})[ -](?:and )?(\d{1,6})/(\d{1,6})")
 _RATIO = re.compile(r"\b(\d{1,6})\s?/\s?(\d{1,6})")
 _CLOCK = re.compile(r"\b(\d{1,3})[ -]hours?,?(?: and)? (\d{1,2})[ -]minutes?")
 _MAX_DIGITS = 40
+_LONGEST_WORD = 16
 _LARGEST = 10**15
 
 
@@ -140,6 +142,7 @@ def _goes_on(value: Fraction, unit: int, joint: str) -> bool:
     return joint != "and" and tens % 10 == 0 and tens > 10 and unit < 10  # noqa: PLR2004
 
 
+@lru_cache(maxsize=1_024)
 def _plain(token: str) -> Fraction | None:
     if token[-1] in "0123456789":
         return Fraction(token.replace(",", "")) if len(token) <= _MAX_DIGITS else None
@@ -149,25 +152,32 @@ def _plain(token: str) -> Fraction | None:
     return None if scale is None else Fraction(scale)
 
 
-def _of_word(tokens: list[str], at: int) -> set[Fraction]:
+def _of_word(tokens: list[str], at: int) -> frozenset[Fraction]:
     """Return what a word that is no cardinal gives."""
-    word = tokens[at].replace("halves", "half")
+    word = tokens[at]
+    found = _alone(word) if len(word) <= _LONGEST_WORD else frozenset()
+    if word in _PARTS or word == "halves":
+        after = [near for near in tokens[at + 1 : at + 4] if near not in {"-", "a", "of"}]
+        if after and after[0] in _SCALES:
+            part = _PARTS[word.replace("halves", "half")]
+            return found | {Fraction(_SCALES[after[0]], part)}
+    return found
+
+
+@lru_cache(maxsize=1_024)
+def _alone(word: str) -> frozenset[Fraction]:
+    word = word.replace("halves", "half")
     stems = {word, word.removesuffix("s"), word.removesuffix("d")}
     found = {Fraction(1, _PARTS[stem]) for stem in stems if stem in _PARTS}
     found |= {Fraction(_MULTIPLES[stem]) for stem in stems if stem in _MULTIPLES}
     for coin in (_COINS[stem] for stem in stems if stem in _COINS):
         found |= {Fraction(coin), Fraction(coin, 100)}
-    if word in _PARTS:
-        after = [near for near in tokens[at + 1 : at + 4] if near not in {"-", "a", "of"}]
-        if after and after[0] in _SCALES:
-            found.add(Fraction(_SCALES[after[0]], _PARTS[word]))
-    return found
+    return frozenset(found)
 
 
 def _read_with_next(value: Fraction, tokens: list[str], at: int) -> set[Fraction]:
     """Return the other readings of a number, given the words after it."""
-    words = [near for near in tokens[at : at + 4] if near != "-"]
-    match words:
+    match [near for near in tokens[at : at + 4] if near != "-"]:
         case ["and", "a" | "one", ("half" | "quarter" | "third") as part, *_]:
             return {value + Fraction(1, _PARTS[part])}
         case [part, *_] if part.removesuffix("s") in _PARTS:
