@@ -35,6 +35,26 @@ def test_an_answer_without_a_call_is_unsupported():
     assert verdict(PROBLEM, "Answer(value=386)") is Verdict.UNSUPPORTED
 
 
+@pytest.mark.parametrize("task", ["math.word", "math.gsm8k"])
+@pytest.mark.parametrize(
+    "replies",
+    [
+        (),
+        ("Check(value=386)",),
+        ("Reasoning(thought='17 * 23 = 391, and 391 - 5 = 386')", "Check(value=386)"),
+        ("Add(a=17, b=19)", "Multiply(a=36, b=5)"),
+        ("Multiply(a=17, b=23)",),
+        ("Multiply(a=17, b=23)", "Add(a=391, b=5)", "Check(value=386)"),
+        ("Multiply(a=17, b=23)", "Multiply(a=386, b=1)"),
+        ("Divide(a=386, b=0)", "Add(a='x', b=386)"),
+    ],
+)
+def test_guessing_after_nothing_or_something_else_is_unsupported(task, replies):
+    problem = evolve(PROBLEM, task=task)
+    chain = math_chain(problem, *replies, "Answer(value=386)")
+    assert find_task(task).score(chain, problem).verdict is Verdict.UNSUPPORTED
+
+
 @pytest.mark.parametrize(
     "replies",
     [
