@@ -198,11 +198,14 @@ def test_calls_behind_a_constant_that_was_made_are_evidence_too():
         ("1 and 17", (("Add", "10", "1"), ("Add", "11", "1")), "12"),
         ("17", (("Power", "17", "17/17"),), "17"),
         ("17", (("Divide", "17", "17"), ("Multiply", "1", "10")), "10"),
+        # a constant goes through others
+        ("17 and 16", (("Multiply", "12", "5"), ("Subtract", "17", "16"), ("Add", "60", "1"),
+                       ("Divide", "61", "5"), ("Subtract", "61/5", "1/5")), "12"),
     ],
 )  # fmt: skip
 def test_a_number_in_another_form_is_the_same_number(text, calls, number):
     calls = tuple((name, *(str(Fraction(part)) for part in parts)) for name, *parts in calls)
-    grounding = grounded(text, *calls, constants=(*CONSTANTS, "1"))
+    grounding = grounded(text, *calls, constants=(*CONSTANTS, "1", "5", "12", "1/5"))
     assert grounding.proofs(number) == ()
 
 

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from fcpref.core.problems.quantities import Form
 from fcpref.core.scores.symbols import PRIME, combine, residue, symbol
@@ -138,9 +138,9 @@ class Grounding:
         if plain is None or not (places or number in self.constants):
             return []
         if number not in self._plain:
-            calls = self.readings[places[0]].calls if places else frozenset[int]()
+            made = self.readings[places[0]] if places else _Reading(number=number, value=plain)
             self._plain[number] = len(self.readings)
-            self.readings.append(_Reading(number=number, value=plain, calls=calls))
+            self.readings.append(evolve(made, value=plain))
         return [self._plain[number]]
 
     def _given(self, number: str) -> int:
