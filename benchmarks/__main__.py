@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import quick
+from benchmarks import generation, quick
 
 
 def main() -> None:
@@ -19,13 +19,14 @@ def main() -> None:
     )
     model = parser.parse_args().model
     results = [quick.calls(), quick.startup(), quick.scoring()]
+    results += [generation.generation(task) for task in generation.PEERS]
     if model:
         from benchmarks import lockstep
 
         results.append(lockstep.run(model))
     for name, ours, peer, faster in results:
         ratio = "" if faster is None else f"{faster:.2f}x"
-        print(f"{name:34} {ours:>18} {ratio:>7}  {peer}")
+        print(f"{name:38} {ours:>18} {ratio:>7}  {peer}")
 
 
 if __name__ == "__main__":

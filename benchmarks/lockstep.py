@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.quick import Row, seconds
+from benchmarks.quick import Row, paired
 from fcpref.core.chains import STUDENT, Limits, Reply
 from fcpref.core.tasks import find_task
 from fcpref.shell.engines.base import OnReply, Request, Sampling
@@ -64,7 +64,11 @@ def run(name: str) -> Row:
     plan = SamplePlan(prompt=STUDENT, limits=LIMITS)
     sampling = Sampling(reply_tokens=LIMITS.reply_tokens)
     engine = TransformersEngine(model, tokenizer, name=name, revision="", sampling=sampling)
-    ours = seconds(lambda: sample_chains(problems, engine, plan), 1)
-    theirs = seconds(lambda: sample_chains(problems, PlainEngine(model, tokenizer), plan), 1)
+    plain = PlainEngine(model, tokenizer)
+    ours, theirs, ratio = paired(
+        lambda: sample_chains(problems, engine, plan),
+        lambda: sample_chains(problems, plain, plan),
+        repeats=1,
+    )
     figure, peer = f"{PROBLEMS / ours:.2f} chains/s", f"{PROBLEMS / theirs:.2f} chains/s"
-    return "sample 8 chains", figure, f"model.generate at each step {peer}", theirs / ours
+    return "sample 8 chains", figure, f"model.generate at each step {peer}", ratio

@@ -19,7 +19,8 @@ from attrs import define, field
 
 from fcpref.core.chains import replay
 from fcpref.core.codec import structure
-from fcpref.core.functions import Call, FailureCode, Memory, Value, read_call, show_call
+from fcpref.core.functions import Call, FailureCode, Grammar, Memory, Value, read_call, show_call
+from fcpref.core.functions.grammars import translate
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.seeds import Random, derive
 from fcpref.core.tasks import TASKS, find_task
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
 
 ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
 MEGABYTE = 1_000_000
+_GRAMMARS: tuple[Grammar, ...] = ("python", "python", "python", "tools")
 _RUN = 8  # strings that one chain goes on with
 _HUGE = 0.0005
 _PIECES = (
     *("\ud800", "\x00", "\u202e", "\u200b", "\ufeff", "\u2028", "\u0661\u0662", "\u00b2", "\u00bd"),
     *("\uff21dd(a=1, b=2)", "\u0430dd", "e\u0301", "\U0001f600", "\u2212", "\u00d7", "\r\n", "\t"),
     *("(", ")", "[", "]", "{", "}", "'", '"', "\\", "`", "```", "=", ",", ".", ";", ":", "#", "_"),
+    *('{"name": "Add", "arguments": ', '"\\ud800"', "<tool_call>", "null", "[[", '{"a":'),
     *("**", "//", "^", "%", "!", "->", "<->", "~", "&", "|", "@", "1e60", "1e999", "-", "+", "/0"),
     *("0x1F", "1_000", "1__0", "1.2.3", "..", "10/3", "1/0", "nan", "inf", "9" * 59, "9" * 61),
     *("9^9^9^9", "x^6^6", "(x+1)^6", "x^999999", "9**9**9", "10^64", "factorial(999)", "999!"),
@@ -43,7 +46,15 @@ _PIECES = (
     *("forall x. ", "exists y. ", " not ", " and ", " or ", "Kind(max)", "is not not ", "All "),
     *("x = 5", "3(x - 4) + 5 = 2x + 11", "2x + 3y = 13", "x", "y + 4", "-", "price"),
 )  # fmt: skip
-_NESTS = (("(", ")"), ("[", "]"), ("F(", ")"), ("not (", ")"), ("forall x. (", ")"), ("-(", ")"))
+_NESTS = (
+    ("(", ")"),
+    ("[", "]"),
+    ('{"a": ', "}"),
+    ("F(", ")"),
+    ("not (", ")"),
+    ("forall x. (", ")"),
+    ("-(", ")"),
+)
 _EVENTS = ("exec", "compile", "import", "open", "os.", "subprocess.", "socket.", "ctypes.")
 
 
@@ -121,7 +132,9 @@ def _solutions() -> tuple[str, ...]:
     )
 
 
-def string(seeds: tuple[str, ...], memory: Memory, stream: Random) -> str:
+def string(
+    seeds: tuple[str, ...], memory: Memory, stream: Random, grammar: Grammar = "python"
+) -> str:
     """Return a hostile reply: a recorded failure, a right call or a well-formed one, mutated."""
     kind = stream.random()
     if kind < 0.6:
@@ -131,6 +144,7 @@ def string(seeds: tuple[str, ...], memory: Memory, stream: Random) -> str:
     else:
         text = stream.choice(seeds if kind < 0.9 else _solutions())
         times = stream.randrange(5)
+    text = translate(text, grammar)
     for _ in range(times):
         text = _mutated(text, seeds, stream)
     if stream.random() < _HUGE:
@@ -233,12 +247,12 @@ def fare(count: int, part: int, seeds: tuple[str, ...]) -> Fared:
     with _watched(fared.ran):
         for done in range(0, count, _RUN):
             memory = stream.choice(states)
-            task = find_task(memory.problem.task)
+            task, grammar = find_task(memory.problem.task), stream.choice(_GRAMMARS)
             for _ in range(min(_RUN, count - done)):
-                text = string(seeds, memory, stream)
+                text = string(seeds, memory, stream, grammar)
                 before = clock()
                 try:
-                    effect = read_call(text, task.toolbox, memory)
+                    effect = read_call(text, task.toolbox, memory, grammar)
                 except Exception:  # noqa: BLE001 - what is looked for
                     fared.raised.append(text)
                     continue

@@ -54,6 +54,9 @@ def _plain(value: object, path: str, depth: int) -> object:
         # Only the start of the path: a cycle's own path would be all there is to read.
         message = f"nested deeper than {MAX_NESTING}, so no canonical form @ {path[:60]}"
         raise CanonError(message)
+    # Most of what is written is short texts in lists: they take the short way.
+    if type(value) is str and value.isascii():
+        return value
     match value:
         case None | bool():
             return value
@@ -64,7 +67,13 @@ def _plain(value: object, path: str, depth: int) -> object:
         case str():
             return _text(value, path)
         case list() | tuple():
-            return [_plain(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
+            inside = depth < MAX_NESTING
+            return [
+                item
+                if type(item) is str and inside and item.isascii()
+                else _plain(item, f"{path}[{index}]", depth + 1)
+                for index, item in enumerate(value)
+            ]
         case Mapping():
             return {
                 _key(key, path): _plain(item, f"{path}.{key}", depth + 1)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from fcpref.core.chains import Limits, Reply, advance, begin, finish
 from fcpref.core.codec import structure
@@ -12,6 +11,7 @@ from fcpref.core.functions import Memory, help_text, read_call
 from fcpref.core.problems import Problem
 from fcpref.core.tasks import find_task
 from fcpref.errors import CodecError, ProblemError, UsageError
+from fcpref.shell.rows import NoJsonError, decode
 from fcpref.shell.store import read_artifact
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ def one_problem(task: str, file: Path | None, seed: int = 0, number: int = 0) ->
 
 def _single(file: Path) -> Problem:
     try:
-        return structure(msgspec.json.decode(file.read_bytes()), Problem)
+        return structure(decode(file.read_bytes().removeprefix(codecs.BOM_UTF8)), Problem)
     except OSError as error:
         raise ProblemError(f"{file}: cannot be read ({error.strerror}); check the path") from None
-    except (msgspec.DecodeError, CodecError) as error:
+    except (NoJsonError, CodecError) as error:
         raise ProblemError(f"{file}: holds no problem ({error})") from None
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from fcpref.core.canon import content_id, short
 from fcpref.core.chains import Chain, Limits, PromptSpec
 from fcpref.core.codec import structure, unstructure
@@ -18,6 +16,7 @@ from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, CodecError, ProblemError, UsageError
 from fcpref.shell.engines.oracle import OracleEngine
 from fcpref.shell.recordings import Recording, RecordingEngine, ReplayEngine, seal
+from fcpref.shell.rows import json_rows
 from fcpref.shell.sampling import SamplePlan, sample_chains
 from fcpref.shell.store import Artifact, file_hash
 from fcpref.shell.versions import redone, versions_of
@@ -157,6 +156,8 @@ def _from_file(
     task: Task, split: Split, count: int | None, seed: int, file: Path | None
 ) -> list[Problem]:
     rows = [problem for problem in _rows(task, file) if problem.split == split]
+    if not rows:
+        raise ProblemError(f"{file}: has no problem of split {split}")
     if count is not None and len(rows) < count:
         raise ProblemError(
             f"{file}: has {len(rows)} problems of split {split}, {count} were asked for; "
@@ -169,19 +170,13 @@ def _from_file(
 def _rows(task: Task, file: Path | None) -> Iterator[Problem]:
     if file is None or task.read is None:
         return
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise ProblemError(f"{file}: cannot be read ({error.strerror}); check the path") from None
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for number, row in json_rows(file):
         try:
-            yield task.read(msgspec.json.decode(line), number - 1)
-        except msgspec.DecodeError as error:
-            raise ProblemError(f"{file}, line {number}: no JSON ({error})") from None
+            yield task.read(row, number - 1)
         except ProblemError as error:
-            raise ProblemError(f"{file}, line {number}: {error}") from None
+            # Editors count lines from 1; a second number would only be in the way.
+            what = str(error).removeprefix(f"row {number - 1}: ")
+            raise ProblemError(f"{file}, line {number}: {what}") from None
 
 
 def _hash_of(file: Path) -> str:

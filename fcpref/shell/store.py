@@ -20,9 +20,10 @@ from attrs import field, frozen
 from fcpref.core.canon import bytes_id, canonical_bytes, short
 from fcpref.core.codec import structure, unstructure
 from fcpref.errors import ArtifactError, CodecError
+from fcpref.shell.rows import NoJsonError, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 T = TypeVar("T")
 FORMAT = 1
@@ -151,7 +152,11 @@ def read_artifact(path: Path, *, stage: str | None = None) -> Artifact:
             "edited, restore it"
         )
         raise ArtifactError(message)
-    records = tuple(_record(path, number, line) for number, line in enumerate(lines[1:-1], start=2))
+    # What its name vouches for was written by us; any other file may have been edited.
+    read = msgspec.json.decode if _is_hex(expected) else decode
+    records = tuple(
+        _record(path, number, line, read) for number, line in enumerate(lines[1:-1], start=2)
+    )
     return Artifact(id=identifier, path=path, header=header, records=records)
 
 
@@ -229,10 +234,10 @@ def _header(path: Path, line: bytes) -> Header:
         raise ArtifactError(message) from None
 
 
-def _record(path: Path, number: int, line: bytes) -> object:
+def _record(path: Path, number: int, line: bytes, read: Callable[[bytes], object]) -> object:
     try:
-        return msgspec.json.decode(line)
-    except _UNREADABLE as error:
+        return read(line)
+    except (*_UNREADABLE, NoJsonError) as error:
         message = f"{path}, line {number}: {error}"
         raise ArtifactError(message) from None
 

@@ -5,6 +5,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fcpref.core.chains import replay
 from fcpref.core.functions import (
     Call,
     FailureCode,
@@ -16,13 +17,16 @@ from fcpref.core.functions import (
     Toolbox,
     execute,
     read_call,
+    show_call,
 )
 from fcpref.core.functions.flow import REASONING, choice_answer
 from fcpref.core.functions.values import succeed
 from fcpref.core.problems import Problem
 from fcpref.core.problems.deduction import DeductionSpec, generate
+from fcpref.core.tasks import TASKS, find_task
 from fcpref.core.tasks.fol_deduction import TASK
 from tests.strategies import calls, replies
+from tests.strategies_math import math_problem
 
 PROBLEM = Problem(task="t", split="train", index=0, difficulty=0, text="", gold="")
 EMPTY = Memory(problem=PROBLEM)
@@ -112,6 +116,54 @@ def test_each_failure_has_its_code_and_says_what_is_wrong(reply, code, text):
 def test_the_same_call_in_any_spelling_is_refused_the_second_time(again):
     assert told("Scale(3)", again).code is FailureCode.REPEATED_CALL
     assert told("Scale(4)", again).code is None
+
+
+SAY, LOOK, SCALE = "Add(a=1, b=2)", "Check(value=3)", "Multiply(a=1, b=2)"
+
+
+def codes(task, problem, *lines):
+    return [outcome.code for outcome in replay(lines, find_task(task).toolbox, problem)[0]]
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        ((LOOK, LOOK), FailureCode.REPEATED_CALL),
+        ((LOOK, SAY, LOOK), None),
+        ((LOOK, SAY, LOOK, LOOK), FailureCode.REPEATED_CALL),
+        ((LOOK, SAY, LOOK, SCALE, LOOK), None),
+        ((LOOK, "Reasoning('Hm.')", LOOK), FailureCode.REPEATED_CALL),
+        ((LOOK, "Divide(a=1, b=0)", LOOK), FailureCode.REPEATED_CALL),
+        ((LOOK, "Check(value=4)", LOOK), FailureCode.REPEATED_CALL),
+        ((SAY, LOOK, SAY, LOOK), FailureCode.REPEATED_CALL),
+        ((SAY, LOOK, SAY), FailureCode.REPEATED_CALL),
+        (("Reasoning('Hm.')", SAY, "Reasoning('Hm.')"), FailureCode.REPEATED_CALL),
+    ],
+)
+def test_a_verifying_call_may_be_repeated_once_something_new_is_established(lines, code):
+    assert codes("math.word", math_problem("1 and 2", "3"), *lines)[-1] is code
+
+
+def test_what_is_asked_again_is_answered_anew():
+    lines = (LOOK, SAY, LOOK)
+    outcomes, _ = replay(lines, find_task("math.word").toolbox, math_problem("1 and 2", "3"))
+    assert outcomes[0].text == "3 is not the result of a call so far."
+    assert outcomes[2].text == "3 is the result of a call."
+
+
+@pytest.mark.parametrize("task", [name for name, task in TASKS.items() if task.generate])
+@pytest.mark.parametrize("index", range(4))
+def test_every_task_lets_its_check_be_repeated_after_a_step_and_not_before(task, index):
+    problem = TASKS[task].generate({}, 5, "train", index)
+    steps = TASKS[task].oracle(problem)[:-1]
+    _, memory = replay(steps, TASKS[task].toolbox, problem)
+    told = replay(steps, TASKS[task].toolbox, problem)[0][memory.facts[0].call].text
+    first = memory.facts[0].call + 1
+    look = show_call(Call(function="Check", positional=(told,)))
+    found = codes(task, problem, *steps[:first], look, look, *steps[first:], look, look)
+    again = len(memory.facts) > 1
+    assert found[first : first + 2] == [None, FailureCode.REPEATED_CALL]
+    assert found[-2:] == [None if again else FailureCode.REPEATED_CALL, FailureCode.REPEATED_CALL]
 
 
 def test_a_failed_call_may_be_tried_again_with_its_own_failure():

@@ -112,6 +112,19 @@ def test_proving_the_same_formulas_twice_is_a_repeated_call():
     assert last(FIRST, SECOND, CLAIM, "Prove()", "Prove()").code is FailureCode.REPEATED_CALL
 
 
+def test_a_proof_may_be_repeated_after_a_formula_and_after_nothing_else():
+    wrong = FIRST.replace("Potter(x) -> OwnKiln(x)", "OwnKiln(x)")
+    outcomes, _ = run(
+        wrong, SECOND, CLAIM, "Prove()", "Reasoning('So.')", "Prove()", FIRST, "Prove()"
+    )
+    assert [outcome.code for outcome in outcomes[-4:]] == [
+        None,
+        FailureCode.REPEATED_CALL,
+        None,
+        None,
+    ]
+
+
 def test_contradictory_premises_prove_nothing():
     contrary = SECOND.replace("xor Weaver(otto)", "and not Potter(otto)")
     outcomes, memory = run(FIRST, contrary, CLAIM, "Prove()")

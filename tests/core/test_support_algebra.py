@@ -88,6 +88,10 @@ def test_stated_equations_support_when_they_say_what_the_problem_says():
         ("Add(4, 3)", "Multiply(1, 7)"),
         ("SolveLinear('6w + 8 = 38', 'w')", "Add(4, 3)"),
         ("SolveLinear('6w + 8 = 38', 'w')", "Add(5, 2)"),
+        (*SOLVED, "Subtract(5, 5)", "Add(4, 3)", "Add(0, 7)"),
+        (*SOLVED, "Divide(5, 5)", "Multiply(1, 7)"),
+        (*SOLVED, "Add(5, 3)", "Subtract(8, 5)", "Add(3, 4)"),
+        (*SOLVED, "Multiply(7, 5)", "Divide(35, 5)"),
     ],
 )
 def test_a_guess_is_not_supported(replies):
@@ -173,10 +177,42 @@ def test_a_sequence_is_computed_step_by_step():
         ("Equation('x = 43')",),
         ("Simplify('43')",),
         ("Multiply(4, 10)", "Add(40, 3)"),
+        ("Subtract(7, 7)", "Add(0, 43)"),
     ],
 )
 def test_a_guessed_term_is_not_supported(replies):
     assert verdict(SEQUENCE, *replies) is Verdict.UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        ("Add(7, 1)", "Add(8, 1)", "Subtract(9, 2)"),
+        ("Multiply(7, 4)", "Divide(28, 4)"),
+        ("Subtract(7, 10)", "Add(-3, 10)"),
+        ("Multiply(-7, -1)",),
+        ("Subtract(4, 4)", "Add(0, 7)"),
+        ("Percent(7, 100)",),
+    ],
+)
+def test_a_copied_term_is_not_laundered(replies):
+    problem = algebra_problem(SEQUENCE.text, "7")
+    assert verdict(problem, *replies) is Verdict.UNSUPPORTED
+
+
+@pytest.mark.parametrize("replies", [("Subtract(7, 7)", "Add(0, 100)"), ("Percent(100, 100)",)])
+def test_a_constant_is_not_smuggled_in(replies):
+    assert verdict(algebra_problem(SEQUENCE.text, "100"), *replies) is Verdict.UNSUPPORTED
+
+
+def test_two_unknowns_of_one_value_are_both_behind_their_sum():
+    problem = algebra_problem(
+        "4x = 20\n3y = 15\nWhat is x + y?", "10",
+        "4x = 20", "3y = 15", asked="x + y", formal=True,
+    )  # fmt: skip
+    solved = ("SolveLinear('4x = 20', 'x')", "SolveLinear('3y = 15', 'y')")
+    assert score(problem, *solved, "Add(5, 5)").evidence == (0, 1, 2)
+    assert verdict(problem, solved[0], "Add(5, 5)") is Verdict.UNSUPPORTED
 
 
 @given(algebra_problems())

@@ -6,8 +6,9 @@ from hypothesis import given
 
 from fcpref.core.chains import Limits, Reply, advance, begin, finish
 from fcpref.core.chains.values import replay
-from fcpref.core.functions import Fact
+from fcpref.core.functions import Call, Fact, FailureCode, show_call
 from fcpref.core.functions.values import Memory
+from fcpref.core.logic.entailment import Entailment
 from fcpref.core.problems.folio import read_row
 from fcpref.core.scores import Verdict
 from fcpref.core.scores.folio import supports
@@ -121,6 +122,62 @@ def test_without_the_claims_formula_the_oracle_has_no_chain():
 @pytest.mark.parametrize("label", ["True", "False", "Unknown"])
 def test_guessing_at_once_is_unsupported(label):
     assert verdict(BY_LABEL[label], f"Answer('{label}')") is Verdict.UNSUPPORTED
+
+
+@pytest.mark.parametrize("label", ["True", "False", "Unknown"])
+def test_answering_after_unrelated_calls_is_unsupported(label):
+    problem = BY_LABEL[label]
+    unrelated = ("Prove()", f"Reasoning('The answer is {label}.')", "Fly()", oracle(problem)[0])
+    assert verdict(problem, *unrelated, f"Answer('{label}')") is Verdict.UNSUPPORTED
+
+
+@pytest.mark.parametrize("label", ["True", "False", "Unknown"])
+def test_copying_the_answer_or_the_proof_into_a_thought_supports_nothing(label):
+    problem = BY_LABEL[label]
+    texts = (label, f"{label}: the claim follows.", problem.claim.text, "\n".join(oracle(problem)))
+    thoughts = [show_call(Call(function="Reasoning", positional=(text,))) for text in texts]
+    assert {turn.outcome.code for turn in run(problem, *thoughts).turns} == {None}
+    assert verdict(problem, *thoughts, f"Answer('{label}')") is Verdict.UNSUPPORTED
+
+
+@pytest.mark.parametrize("label", ["True", "False", "Unknown"])
+def test_each_premise_the_claim_and_the_proof_are_needed(label):
+    lines = oracle(BY_LABEL[label])
+    for left_out in range(len(lines) - 1):
+        shorter = [line for place, line in enumerate(lines) if place != left_out]
+        assert verdict(BY_LABEL[label], *shorter) is Verdict.UNSUPPORTED
+
+
+@pytest.mark.parametrize("label", ["True", "False", "Unknown"])
+def test_a_proof_of_another_story_supports_nothing(label):
+    other = next(one for name, one in BY_LABEL.items() if name != label)
+    lines = (*oracle(other)[:-1], f"Answer('{label}')")
+    assert verdict(BY_LABEL[label], *lines) is Verdict.UNSUPPORTED
+
+
+@pytest.mark.parametrize("label", ["True", "False", "Unknown"])
+def test_a_proof_stopped_by_its_limit_supports_no_answer(label, monkeypatch):
+    monkeypatch.setattr("fcpref.core.functions.proving.entails", lambda *_: Entailment.LIMIT)
+    problem = BY_LABEL[label]
+    chain = run(problem, *oracle(problem))
+    assert chain.turns[-2].outcome.code is FailureCode.LIMIT
+    assert TASK.score(chain, problem).verdict is Verdict.UNSUPPORTED
+
+
+@pytest.mark.parametrize("found", [Entailment.LIMIT, Entailment.CONTRADICTORY])
+def test_unknown_is_unsupported_where_one_direction_has_no_model(found, monkeypatch):
+    chain = run(KILN, *oracle(KILN))
+    assert TASK.score(chain, KILN).verdict is Verdict.CORRECT
+    monkeypatch.setattr("fcpref.core.scores.folio.entails", lambda *_: found)
+    assert TASK.score(chain, KILN).verdict is Verdict.UNSUPPORTED
+
+
+def test_the_same_formula_in_another_spelling_after_the_proof_must_be_proved_again():
+    *lines, ending = oracle(KILN)
+    again = lines[0].replace("OwnKiln(x)", "(OwnKiln(x))")
+    assert again != lines[0]
+    assert verdict(KILN, *lines, again, ending) is Verdict.UNSUPPORTED
+    assert verdict(KILN, *lines, again, "Prove()", ending) is Verdict.CORRECT
 
 
 @pytest.mark.parametrize("label", ["True", "False", "Unknown"])

@@ -12,6 +12,7 @@ from fcpref.core.chains import STUDENT, Chain, Limits, PromptSpec, Reply
 from fcpref.core.functions import Outcome
 from fcpref.core.pairs import PairSpec, PreferencePair
 from fcpref.core.problems import Problem
+from fcpref.core.problems.problem import SPLITS
 from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, RunRecord, SftSpec
@@ -135,10 +136,21 @@ def test_a_file_gives_its_rows_of_the_split_in_a_seeded_order(workspace, tmp_pat
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (b'{"question": "How many?"}', "line 2: row 1: field 'answer'"),
-        (b'{"question": 3, "answer": "#### 3"}', "line 2: row 1: field 'question'"),
+        (b'{"question": "How many?"}', "line 2: field 'answer' is missing"),
+        (b'{"question": 3, "answer": "#### 3"}', "line 2: field 'question' must be a text"),
+        (b'{"question": null, "answer": "#### 3"}', "line 2: field 'question' must be a text"),
+        (b'{"question": "How many?", "answer": "three"}', "line 2: field 'answer' does not end"),
+        (
+            b'{"question": "a", "question": "b", "answer": "#### 3"}',
+            "line 2: field 'question' is given twice",
+        ),
+        (b"[1]", "line 2: expected an object, got list"),
         (b"{", "line 2: no JSON"),
+        (b'{"question": "How', "line 2: no JSON"),
+        (b"hello", "line 2: no JSON"),
+        (b"[" * 100_000, "line 2: no JSON that can be read: nested too deep"),
         (b"\xff\x00\x80", "line 2: no JSON"),
+        (b'{"question": "caf\xe9", "answer": "#### 3"}', "line 2: no UTF-8"),
     ],
 )
 def test_a_broken_row_is_named_by_file_line_and_field(workspace, tmp_path, line, said):
@@ -148,6 +160,63 @@ def test_a_broken_row_is_named_by_file_line_and_field(workspace, tmp_path, line,
     with pytest.raises(ProblemError, match=said) as caught:
         stages.make_problems(workspace, "math.gsm8k", "train", 1, file=file)
     assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"story_id": None}, "field 'story_id' must be a whole number"),
+        ({"premises": 5}, "field 'premises' must be sentences"),
+        ({"conclusion": " "}, "field 'conclusion' must be a text"),
+        ({"label": "Perhaps"}, "field 'label' must be True, False"),
+    ],
+)
+def test_a_broken_row_of_folio_is_named_by_file_line_and_field(workspace, tmp_path, row, said):
+    good = {"story_id": 1, "premises": ["A."], "conclusion": "B.", "label": "Unknown"}
+    file = tmp_path / "folio.jsonl"
+    for broken, what in ((good | row, said), ({**good, **row, "x": 1}, said)):
+        file.write_text(f"{json.dumps(good)}\n\n{json.dumps(broken)}\n")
+        with pytest.raises(ProblemError) as caught:
+            stages.make_problems(workspace, "fol.folio", "train", None, file=file)
+        assert f"{file}, line 3: {what}" in str(caught.value)
+    for name in good:
+        broken = {field: value for field, value in good.items() if field != name}
+        file.write_text(f"{json.dumps(good)}\n{json.dumps(broken)}\n")
+        with pytest.raises(ProblemError, match=f"line 2: field '{name}' is missing"):
+            stages.make_problems(workspace, "fol.folio", "train", None, file=file)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "is empty"),
+        (b"\n \n", "is empty"),
+        ("{}".encode("utf-16"), "is UTF-16"),
+    ],
+)
+def test_a_file_without_rows_is_refused(workspace, tmp_path, data, said):
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(data)
+    with pytest.raises(ProblemError, match=f"{file}: {said}"):
+        stages.make_problems(workspace, "math.gsm8k", "train", None, file=file)
+    with pytest.raises(ProblemError, match="cannot be read"):
+        stages.make_problems(workspace, "math.gsm8k", "train", None, file=tmp_path)
+
+
+def test_a_byte_order_mark_and_other_line_ends_change_nothing(workspace, tmp_path):
+    file = gsm8k_file(tmp_path)
+    plain = stages.make_problems(workspace, "math.gsm8k", "train", None, file=file)
+    data = file.read_bytes()
+    file.write_bytes(b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"))
+    assert stages.make_problems(workspace, "math.gsm8k", "train", None, file=file).id == plain.id
+
+
+def test_a_file_without_a_problem_of_the_split_is_refused(workspace, tmp_path):
+    file = gsm8k_file(tmp_path, rows=1)
+    (row,) = (find_task("math.gsm8k").read(json.loads(line), 0) for line in file.open())
+    for split in {*SPLITS} - {row.split}:
+        with pytest.raises(ProblemError, match=f"no problem of split {split}"):
+            stages.make_problems(workspace, "math.gsm8k", split, None, file=file)
 
 
 def test_what_cannot_be_asked_for_is_said(workspace, tmp_path):

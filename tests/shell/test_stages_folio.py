@@ -95,7 +95,7 @@ def test_another_version_makes_it_anew(workspace, made, monkeypatch):
 def test_a_bad_row_is_named_by_file_line_and_field(workspace, file):
     row = {**_EXEMPLARS[0], "premises": [3]}
     file.write_text(file.read_text("utf-8") + json.dumps(row) + "\n", "utf-8")
-    with pytest.raises(ProblemError, match=r"folio\.jsonl, line 5: row 4: field 'premises'"):
+    with pytest.raises(ProblemError, match=r"folio\.jsonl, line 5: field 'premises'"):
         stages.make_problems(workspace, "fol.folio", "train", None, file=file)
 
 

@@ -175,7 +175,9 @@ def test_a_bad_header_is_refused(tmp_path, line) -> None:
     assert f"{path}, line 1: " in refused(path)
 
 
-@pytest.mark.parametrize("line", [b"no json", b'{"a":"\xff"}', b"[" * 100_000, b""])
+@pytest.mark.parametrize(
+    "line", [b"no json", b'{"a":"\xff"}', b"[" * 100_000, b"", b'{"a":1,"a":2}', b'[{"a":1,"a":2}]']
+)
 def test_a_bad_record_is_refused_by_its_line(tmp_path, line) -> None:
     written = write_artifact(tmp_path, "rows", ROWS)
     third = written.path.read_bytes().split(b"\n")[3]

@@ -104,7 +104,7 @@ def _function(
         if too_large(result):
             return fail(memory, FailureCode.LIMIT, "the result is too large")
         uses = (str(a),) if compute is round_half_up else (str(a), str(b))
-        fact = Fact(key=str(result), uses=uses, call=memory.steps)
+        fact = Fact(key=str(result), uses=uses, call=memory.steps, by=name)
         return succeed(evolve(memory, facts=(*memory.facts, fact)), show_number(result))
 
     first, second = names

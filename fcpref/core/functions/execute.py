@@ -33,30 +33,47 @@ def read_call(reply: str, toolbox: Toolbox, memory: Memory, grammar: Grammar = "
 
 
 def execute(call: Call, toolbox: Toolbox, memory: Memory) -> Effect:
-    """Execute a call: bind its arguments, refuse an identical repetition, run the function."""
-    effect, identity = _execute(call, toolbox, memory)
-    # Of the memory after the call: a function may make an earlier call worth repeating.
+    """Execute a call: bind its arguments, refuse an identical repetition, run the function.
+
+    A verifying call may be repeated once a later call has established something: it asks anew.
+    """
+    effect, identity, verifies = _execute(call, toolbox, memory)
     after = effect.memory
-    calls = after.calls if effect.outcome.code is not None else after.calls | {identity}
+    calls = after.calls
+    if effect.outcome.code is None:
+        calls = calls | {_asked(identity, after) if verifies else identity}
     return Effect(outcome=effect.outcome, memory=evolve(after, steps=memory.steps + 1, calls=calls))
 
 
-def _execute(call: Call, toolbox: Toolbox, memory: Memory) -> tuple[Effect, str]:
-    """Return what the call did, and its text with its arguments bound."""
+def _execute(call: Call, toolbox: Toolbox, memory: Memory) -> tuple[Effect, str, bool]:
+    """Return what the call did, its text with its arguments bound, and whether it verifies."""
     if memory.answer is not None:
-        return fail(memory, FailureCode.NOT_APPLICABLE, "the chain has ended with Answer"), ""
+        text = "the chain has ended with Answer"
+        return fail(memory, FailureCode.NOT_APPLICABLE, text), "", False
     function = toolbox.find(call.function)
     if function is None:
         names = ", ".join(f.signature.name for f in toolbox.functions)
         text = f"no function {call.function}; there are {names}"
-        return fail(memory, FailureCode.UNKNOWN_FUNCTION, text), ""
+        return fail(memory, FailureCode.UNKNOWN_FUNCTION, text), "", False
     bound = _bind(call, function.signature)
     if isinstance(bound, Outcome):
-        return Effect(outcome=bound, memory=memory), ""
+        return Effect(outcome=bound, memory=memory), "", False
     identity = show_call(Call(function=call.function, keywords=tuple(bound.items())))
-    if identity in memory.calls:
-        return fail(memory, FailureCode.REPEATED_CALL, "this call was made before"), identity
-    return function.run(bound, memory), identity
+    verifies = function.signature.group == "verify"
+    if (_asked(identity, memory) if verifies else identity) in memory.calls:
+        text = "this call was made before"
+        return fail(memory, FailureCode.REPEATED_CALL, text), identity, verifies
+    return function.run(bound, memory), identity, verifies
+
+
+def _asked(identity: str, memory: Memory) -> str:
+    """Return a verifying call's text with the last call that established what it looks at."""
+    latest = -1
+    if memory.facts:
+        latest = memory.facts[-1].call
+    if memory.formalised:
+        latest = max(latest, memory.formalised[-1].call)
+    return f"{identity} after {latest}"
 
 
 def _bind(call: Call, signature: Signature) -> dict[str, Value] | Outcome:

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from fcpref.core.problems import Problem
 
-_PROVE = "Prove()"
 _SAID = MappingProxyType(
     {
         Entailment.TRUE: "True: the claim follows from the premises.",
@@ -75,9 +74,7 @@ def _formalise(
         return fail(memory, FailureCode.ARGUMENT_DOMAIN, what)
     new = Formalised(role=role, text=sentence, formula=formula, call=memory.steps)
     others = [one for one in memory.formalised if (one.role, one.text) != (role, sentence)]
-    # What was proved from other formulas is to be proved again.
-    after = evolve(memory, formalised=(*others, new), calls=memory.calls - {_PROVE})
-    return succeed(after, show(formula))
+    return succeed(evolve(memory, formalised=(*others, new)), show(formula))
 
 
 def _prove(_: Arguments, memory: Memory) -> Effect:

@@ -81,11 +81,13 @@ class Fact:
         key: the canonical text: a formula, or an exact rational.
         uses: keys of what it was established from.
         call: index of the call in the chain, from 0.
+        by: the function, where a support rule computes the result again.
     """
 
     key: str
     uses: tuple[str, ...]
     call: int
+    by: str = ""
 
 
 @frozen(kw_only=True)
@@ -112,7 +114,8 @@ class Memory:
     Attributes:
         problem: what the calls are about.
         steps: replies executed so far, failed ones too.
-        calls: the calls that worked, as text with their arguments bound.
+        calls: the calls that worked, as text with their arguments bound; verifying ones with the
+            call whose result they were the first to look at.
         facts: what they established, in order.
         saturated: index of the call of `Saturated` that succeeded first.
         answer: what `Answer` was given; every later call fails.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fcpref.core.logic.formulas import Formula
 
 TASK = "fol.folio"
+_NEEDED = ("story_id", "premises", "conclusion", "label")
 LABELS = ("True", "False", "Unknown")
 # The published file calls it Uncertain, the first version Unknown.
 _LABELS = {label.lower(): label for label in LABELS} | {"uncertain": "Unknown"}
@@ -60,7 +61,10 @@ def read_row(row: object, index: int) -> Problem:
     if not isinstance(row, Mapping):
         message = f"row {index}: expected an object, got {type(row).__name__}"
         raise ProblemError(message)
-    story = row.get("story_id")
+    missing = next((name for name in _NEEDED if name not in row), None)
+    if missing is not None:
+        raise _unusable(index, missing, "is missing")
+    story = row["story_id"]
     if type(story) is not int:
         raise _unusable(index, "story_id", "must be a whole number")
     premises = _sentences(row, index)

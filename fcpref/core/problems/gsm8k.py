@@ -56,7 +56,10 @@ def normalised(question: str) -> str:
 
 
 def _text(row: Mapping[str, object], name: str, index: int) -> str:
-    value = row.get(name)
+    if name not in row:
+        message = f"row {index}: field {name!r} is missing"
+        raise ProblemError(message)
+    value = row[name]
     if not isinstance(value, str) or not value.strip():
         message = f"row {index}: field {name!r} must be a text that is not empty"
         raise ProblemError(message)

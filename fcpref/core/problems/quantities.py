@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
+
+from attrs import frozen
 
 _UNITS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -37,7 +40,25 @@ _MIXED = re.compile(r"\b(\d{1,6})[ -](?:and )?(\d{1,6})/(\d{1,6})")
 _RATIO = re.compile(r"\b(\d{1,6})\s?/\s?(\d{1,6})")
 _CLOCK = re.compile(r"\b(\d{1,3})[ -]hours?,?(?: and)? (\d{1,2})[ -]minutes?")
 _MAX_DIGITS = 40
+_LONGEST_WORD = 16
 _LARGEST = 10**15
+
+
+@frozen
+class Form:
+    """What a number is of another one that the text words: ``factor * base + offset``.
+
+    "25%" gives 1/4, which is 25 * 1/100 + 0.
+    """
+
+    base: Fraction
+    factor: Fraction
+    offset: Fraction
+
+    @property
+    def value(self) -> Fraction:
+        """Return the number."""
+        return self.factor * self.base + self.offset
 
 
 def quantities(text: str) -> frozenset[Fraction]:
@@ -50,8 +71,14 @@ def quantities(text: str) -> frozenset[Fraction]:
     - a percentage p also as p/100, 1 - p/100, 1 + p/100, 100 - p and 100 + p;
     - cents and coins also in dollars; ``1 hour 30 minutes`` also in hours.
     """
+    return frozenset(worded(text))
+
+
+def worded(text: str) -> dict[Fraction, Form | None]:
+    """Return the `quantities` of a text, each with its form where it only stands for another."""
     lowered = text[:_MAX_TEXT].lower().replace("\u2019", "'")
     found = _ratios(lowered)
+    forms: dict[Fraction, Form | None] = {}
     tokens = _TOKEN.findall(lowered)
     at = 0
     while at < len(tokens):
@@ -61,10 +88,11 @@ def quantities(text: str) -> frozenset[Fraction]:
             at += 1
             continue
         found |= {value, *_read_with_next(value, tokens, after)}
+        forms |= {form.value: form for form in _forms(value, tokens, after)}
         # Parts of a longer number are numbers of the text too: "two hundred" gives 2 and 100.
         found |= {plain for token in tokens[at:after] if (plain := _plain(token)) is not None}
         at = max(after, at + 1)
-    return frozenset(found)
+    return forms | dict.fromkeys(found)
 
 
 def _ratios(text: str) -> set[Fraction]:
@@ -114,6 +142,7 @@ def _goes_on(value: Fraction, unit: int, joint: str) -> bool:
     return joint != "and" and tens % 10 == 0 and tens > 10 and unit < 10  # noqa: PLR2004
 
 
+@lru_cache(maxsize=1_024)
 def _plain(token: str) -> Fraction | None:
     if token[-1] in "0123456789":
         return Fraction(token.replace(",", "")) if len(token) <= _MAX_DIGITS else None
@@ -123,29 +152,32 @@ def _plain(token: str) -> Fraction | None:
     return None if scale is None else Fraction(scale)
 
 
-def _of_word(tokens: list[str], at: int) -> set[Fraction]:
+def _of_word(tokens: list[str], at: int) -> frozenset[Fraction]:
     """Return what a word that is no cardinal gives."""
-    word = tokens[at].replace("halves", "half")
+    word = tokens[at]
+    found = _alone(word) if len(word) <= _LONGEST_WORD else frozenset()
+    if word in _PARTS or word == "halves":
+        after = [near for near in tokens[at + 1 : at + 4] if near not in {"-", "a", "of"}]
+        if after and after[0] in _SCALES:
+            part = _PARTS[word.replace("halves", "half")]
+            return found | {Fraction(_SCALES[after[0]], part)}
+    return found
+
+
+@lru_cache(maxsize=1_024)
+def _alone(word: str) -> frozenset[Fraction]:
+    word = word.replace("halves", "half")
     stems = {word, word.removesuffix("s"), word.removesuffix("d")}
     found = {Fraction(1, _PARTS[stem]) for stem in stems if stem in _PARTS}
     found |= {Fraction(_MULTIPLES[stem]) for stem in stems if stem in _MULTIPLES}
     for coin in (_COINS[stem] for stem in stems if stem in _COINS):
         found |= {Fraction(coin), Fraction(coin, 100)}
-    if word in _PARTS:
-        after = [near for near in tokens[at + 1 : at + 4] if near not in {"-", "a", "of"}]
-        if after and after[0] in _SCALES:
-            found.add(Fraction(_SCALES[after[0]], _PARTS[word]))
-    return found
+    return frozenset(found)
 
 
 def _read_with_next(value: Fraction, tokens: list[str], at: int) -> set[Fraction]:
     """Return the other readings of a number, given the words after it."""
-    words = [near for near in tokens[at : at + 4] if near != "-"]
-    match words:
-        case ["%", *_] | ["percent", *_]:
-            return _percent_forms(value)
-        case ["cent" | "cents" | "\u00a2", *_]:
-            return {value / 100}
+    match [near for near in tokens[at : at + 4] if near != "-"]:
         case ["and", "a" | "one", ("half" | "quarter" | "third") as part, *_]:
             return {value + Fraction(1, _PARTS[part])}
         case [part, *_] if part.removesuffix("s") in _PARTS:
@@ -155,6 +187,13 @@ def _read_with_next(value: Fraction, tokens: list[str], at: int) -> set[Fraction
     return set()
 
 
-def _percent_forms(p: Fraction) -> set[Fraction]:
-    share = p / 100
-    return {p, share, 1 - share, 1 + share, 100 - p, 100 + p}
+def _forms(value: Fraction, tokens: list[str], at: int) -> tuple[Form, ...]:
+    """Return what a number also gives as a percentage or a number of cents."""
+    share = Fraction(1, 100)
+    made: tuple[tuple[Fraction | int, int], ...] = ()
+    match [near for near in tokens[at : at + 4] if near != "-"]:
+        case ["%" | "percent", *_]:
+            made = ((share, 0), (-share, 1), (share, 1), (-1, 100), (1, 100))
+        case ["cent" | "cents" | "\u00a2", *_]:
+            made = ((share, 0),)
+    return tuple(Form(value, Fraction(factor), Fraction(offset)) for factor, offset in made)

@@ -22,41 +22,40 @@ from typing import TYPE_CHECKING
 from fcpref.core.numbers import read_number
 from fcpref.core.problems.algebra_syntax import Reading, read
 from fcpref.core.problems.polynomials import Polynomial, scale, solve_for, substitute, subtract
-from fcpref.core.problems.quantities import quantities
+from fcpref.core.problems.quantities import Form, worded
 from fcpref.core.scores.grounding import Grounding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fcpref.core.functions import Memory
     from fcpref.core.functions.values import Fact
     from fcpref.core.problems import Problem
 
-CONSTANTS = frozenset(Fraction(value) for value in (1, 2, 100))
+CONSTANTS = frozenset({"1", "2", "100"})
 _LETTER = re.compile(r"[a-z=]")
 
 
 def supports(memory: Memory) -> tuple[int, ...] | None:
     """Return the calls that establish the answer, or None."""
-    if memory.answer is None:
-        return None
-    answer = read_number(memory.answer)
+    answer = read_number(memory.answer or "")
     if answer is None:
         return None
     problem = memory.problem
     numbers = _numbers(problem.text)
     if problem.claim is None:
-        grounding = Grounding(memory, numbers, CONSTANTS)
+        grounding = Grounding(numbers, CONSTANTS)
     else:
-        grounding = Grounding(memory, frozenset(), CONSTANTS | numbers)
+        grounding = Grounding({}, CONSTANTS | numbers.keys())
     proofs: dict[str, tuple[int, ...]] = dict.fromkeys(_shown(problem), ())
     for fact in memory.facts:
         if not _is_algebra(fact):
             grounding.take(fact)
         elif problem.claim is not None:
             _take(fact, proofs, grounding, problem)
-    evidence = grounding.proofs.get(answer)
-    if evidence is None or not _needed(problem) <= _used_equations(memory, evidence):
-        return None
-    return evidence
+    needed = _needed(problem)
+    found = grounding.proofs(str(answer))
+    return next((calls for calls in found if needed <= _used_equations(memory, calls)), None)
 
 
 def _take(
@@ -72,7 +71,7 @@ def _take(
     text = fact.key[2:] if fact.key[1:2] == "=" and fact.key[0].isalpha() else fact.key
     number = read_number(text)
     if number is not None:
-        grounding.proofs.setdefault(number, proof)
+        grounding.establish(str(number), proof, fact.key)
 
 
 def _is_algebra(fact: Fact) -> bool:
@@ -148,7 +147,13 @@ def _shown(problem: Problem) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4_096)
-def _numbers(text: str) -> frozenset[Fraction]:
-    given = quantities(text)
+def _numbers(text: str) -> Mapping[str, Form | None]:
+    found = worded(text)
     # "-5" is read as 5 by a reader of English.
-    return given | {-value for value in given}
+    negated = {
+        str(-value): Form(value, Fraction(-1), Fraction(0))
+        if form is None
+        else Form(form.base, -form.factor, -form.offset)
+        for value, form in found.items()
+    }
+    return negated | {str(value): form for value, form in found.items()}

@@ -6,16 +6,18 @@ computed from them.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from fcpref.core.numbers import read_number
-from fcpref.core.problems.quantities import quantities
+from fcpref.core.problems.quantities import worded
 from fcpref.core.scores.grounding import Grounding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fcpref.core.functions import Memory
+    from fcpref.core.problems.quantities import Form
 
 # What a reader knows without being told; a constant alone never makes an answer.
 _KNOWN = (
@@ -25,22 +27,20 @@ _KNOWN = (
     "28 29 30 31 48 52 365 366",  # calendar
     "16 32 36 64 128 144 1760 2000 5280",  # ounces, inches, gallons, miles, tons
 )
-CONSTANTS = frozenset(Fraction(text) for line in _KNOWN for text in line.split())
+CONSTANTS = frozenset(number for line in _KNOWN for number in line.split())
 
 
 def supports(memory: Memory) -> tuple[int, ...] | None:
     """Return the calls that compute the answer from the problem's numbers, or None."""
-    if memory.answer is None:
-        return None
-    answer = read_number(memory.answer)
+    answer = read_number(memory.answer or "")
     if answer is None:
         return None
-    grounding = Grounding(memory, _given(memory.problem.text), CONSTANTS)
+    grounding = Grounding(_given(memory.problem.text), CONSTANTS)
     for fact in memory.facts:
         grounding.take(fact)
-    return grounding.proofs.get(answer)
+    return next(iter(grounding.proofs(str(answer))), None)
 
 
 @lru_cache(maxsize=4_096)
-def _given(text: str) -> frozenset[Fraction]:
-    return quantities(text)
+def _given(text: str) -> Mapping[str, Form | None]:
+    return {str(value): form for value, form in worded(text).items()}
