@@ -132,7 +132,7 @@ def test_the_form_is_plain_data_and_names_nothing(problem):
     facts, rules, claim = parts(problem)
     form = deduction_form(facts, rules, claim)
     assert content_id(form).startswith("sha256:")
-    assert not [name for name in (*ADJECTIVES, *VERBS, *CONSTANTS) if f"'{name}'" in "".join(form)]
+    assert not [name for name in (*ADJECTIVES, *VERBS, *CONSTANTS) if name in str(form)]
 
 
 @given(deduction_problems())

@@ -203,15 +203,15 @@ def test_other_seeds_indices_and_splits_give_other_problems():
     [
         (
             DeductionSpec(),
-            "sha256:586cff728cecd7b6158757771b32f353408cc5aab1639a9a7563f489b85d66fb",
+            "sha256:82ca7f717b30bac1e70c8f33f2fbaa5ad5764c258a72794594eca0251cf37434",
         ),
         (
             DeductionSpec(formal=True, max_depth=2),
-            "sha256:99c082b33a88bbdf26857906d345246ffede87bd66c30c8cdc1b693cf2a1969b",
+            "sha256:f61ee7038083b14f0a3afa0a903046b8bc8008ba28f6104127b5d7b017af7a71",
         ),
         (
             DeductionSpec(min_depth=6, max_depth=6, negation=0.4, tollens=0.4),
-            "sha256:e6c1ac4cd84969634bce0458f9a094548979950aea485155c1bd170fc372c54e",
+            "sha256:8edef641e8d73a4f6701d1663284322e1d9795cec0a8862e913eb91e5741478a",
         ),
     ],
     ids=["default", "formal", "deep"],

@@ -38,8 +38,8 @@ def test_a_teacher_is_shown_the_help_of_every_function():
 
 def test_prompts_are_the_ones_that_recordings_were_made_with():
     assert {"teacher": opening_id(TEACHER), "student": opening_id(STUDENT)} == {
-        "teacher": "sha256:5de15daf9837ef0b319501ceb343591caf38702bc503532047d9f0b85559a019",
-        "student": "sha256:2812b7724e43055b930f5c55a7224a2ca313c2fc6fa16b083fdbf0c93a2d2487",
+        "teacher": "sha256:d1f8287475f26e3e9467679f636e14dc87923e3378a622effb06880525f09097",
+        "student": "sha256:4798126b997c2a465ec0831db3fca6825639ac208696877aac42ff289935781b",
     }
 
 

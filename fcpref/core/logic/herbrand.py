@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from fcpref.core.logic.structures import Structure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from fcpref.core.logic.chaining import Rule
     from fcpref.core.logic.literals import Literal
@@ -33,15 +33,33 @@ def find_model(
         names: the individuals, at least one; each names itself. The number of clauses is that of
             the rules times the number of names to the power of a rule's variables.
     """
+    return next(iter(find_models(facts, rules, names, ((),))))
+
+
+def find_models(
+    facts: Iterable[Literal],
+    rules: Iterable[Rule],
+    names: Sequence[str],
+    cases: Iterable[Sequence[Literal]],
+) -> Iterator[Structure | None]:
+    """Give a model for each of several cases, each of them more facts; see `find_model`."""
     atoms: Atoms = {}
     clauses: list[Clause] = [(_signed(fact, atoms),) for fact in facts]
     for rule in rules:
         for chosen in product(names, repeat=len(rule.variables)):
             body, head = rule.put(dict(zip(rule.variables, chosen, strict=True)))
             clauses.append((*(-_signed(one, atoms) for one in body), _signed(head, atoms)))
-    true = _satisfy(clauses, len(atoms))
-    if true is None:
-        return None
+    wanted = [[_signed(fact, atoms) for fact in case] for case in cases]
+    search = _Search(clauses, len(atoms))
+    possible = search.propagate([clause[0] for clause in clauses if len(clause) == 1])
+    length = len(search.trail)
+    for case in wanted:
+        true = search.satisfied(case) if possible else None
+        yield None if true is None else _structure(true, atoms, names)
+        search.undo(length)
+
+
+def _structure(true: frozenset[int], atoms: Atoms, names: Sequence[str]) -> Structure:
     relations: dict[str, set[tuple[str, ...]]] = {predicate: set() for predicate, _ in atoms}
     for (predicate, terms), number in atoms.items():
         if number in true:
@@ -54,30 +72,11 @@ def _signed(literal: Literal, atoms: Atoms) -> int:
     return number if literal.positive else -number
 
 
-def _satisfy(clauses: Sequence[Clause], atoms: int) -> frozenset[int] | None:
-    """Return literals that make all clauses true, or None."""
-    search = _Search(clauses, atoms)
-    if not search.propagate([clause[0] for clause in clauses if len(set(clause)) == 1]):
-        return None
-    decisions: list[tuple[int, int]] = []
-    while (choice := search.choice()) is not None:
-        decisions.append((len(search.trail), choice))
-        consistent = search.propagate([choice])
-        while not consistent:
-            if not decisions:
-                return None
-            length, failed = decisions.pop()
-            search.undo(length)
-            # Not a decision any more: what was decided before forces it.
-            consistent = search.propagate([-failed])
-    return frozenset(search.trail)
-
-
 class _Search:
     """An assignment in the making, with the number of true and of open literals of each clause."""
 
     def __init__(self, clauses: Sequence[Clause], atoms: int) -> None:
-        self.clauses = [tuple(set(clause)) for clause in clauses]
+        self.clauses = clauses
         self.occurs: list[list[int]] = [[] for _ in range(2 * atoms + 1)]
         for index, clause in enumerate(self.clauses):
             for one in clause:
@@ -87,6 +86,23 @@ class _Search:
         self.holds = [False] * (2 * atoms + 1)
         self.trail: list[int] = []
         self._first_open = 0
+
+    def satisfied(self, wanted: list[int]) -> frozenset[int] | None:
+        """Return literals that make all clauses and what is wanted true, or None."""
+        if not self.propagate(wanted):
+            return None
+        decisions: list[tuple[int, int]] = []
+        while (choice := self.choice()) is not None:
+            decisions.append((len(self.trail), choice))
+            consistent = self.propagate([choice])
+            while not consistent:
+                if not decisions:
+                    return None
+                length, failed = decisions.pop()
+                self.undo(length)
+                # Not a decision any more: what was decided before forces it.
+                consistent = self.propagate([-failed])
+        return frozenset(self.trail)
 
     def propagate(self, wanted: list[int]) -> bool:
         """Make literals true, and all that this forces; tell whether no clause became false."""

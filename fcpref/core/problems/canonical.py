@@ -7,109 +7,106 @@ differ otherwise may in rare cases share one too, which only puts them in the sa
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
 from itertools import permutations
 from typing import TYPE_CHECKING
-
-from attrs import frozen
-
-from fcpref.core.logic.literals import Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from fcpref.core.logic.chaining import Rule
+    from fcpref.core.logic.literals import Literal
 
-_VARIABLE = -1
+_FACT, _RULE, _CLAIM = range(3)
 
-Seen = tuple[bool, int, "Coloured"]
-"""Sign, place (-1 for a predicate) and clause of an occurrence."""
-
-Coloured = tuple[str, tuple[tuple[bool, int, tuple[tuple[int, int], ...]], ...]]
-
-
-@frozen
-class _Clause:
-    """A disjunction of literals: what is stated, or what is claimed.
-
-    Attributes:
-        kind: ``fact``, ``rule`` or ``claim``.
-        literals: of a rule the negated conditions and the conclusion, so that a rule and its
-            contrapositive are one: a disguise is still a disguise.
-        orders: the ways to number the variables.
-    """
-
-    kind: str
-    literals: tuple[Literal, ...]
-    orders: tuple[Mapping[str, int], ...]
+Occurrence = tuple[bool, int, tuple[int, ...]]
+"""Sign, predicate and terms by number: a constant's is a name's, a variable's is below zero."""
+Clause = tuple[int, tuple[tuple[Occurrence, ...], ...]]
+"""Kind, and the literals in each numbering of the variables. Of a rule they are the negated
+conditions and the conclusion, so that a rule and its contrapositive are one: a disguise is still a
+disguise."""
+Coloured = tuple[int, tuple[Occurrence, ...]]
 
 
 def deduction_form(
-    facts: Sequence[Literal], rules: Sequence[Rule], claim: Literal
-) -> tuple[object, ...]:
-    """Return plain data that is equal for problems that differ only in names and order.
+    facts: Iterable[Literal], rules: Iterable[Rule], claim: Literal
+) -> str:
+    """Return a text that is the same for problems that differ only in names and order.
 
     Args:
         facts: ground literals; a given conjunction counts as its parts.
         rules: universal rules.
         claim: a ground literal.
     """
-    clauses = [_Clause("fact", (fact,), ({},)) for fact in dict.fromkeys(facts)]
-    clauses += [_rule_clause(rule) for rule in rules]
-    clauses.append(_Clause("claim", (claim,), ({},)))
-    colours: Mapping[str, int] = defaultdict(int)
-    count = 1
-    while True:
-        colours = _refine(clauses, colours)
-        # Colours only ever split: as many as before means that they are stable.
-        if (found := len(set(colours.values()))) == count:
-            break
+    numbers: dict[tuple[str, str], int] = {}
+    clauses = [_clause(_FACT, (fact,), (), numbers) for fact in dict.fromkeys(facts)]
+    for rule in rules:
+        literals = (*(one.negated for one in rule.body), rule.head)
+        clauses.append(_clause(_RULE, literals, rule.variables, numbers))
+    clauses.append(_clause(_CLAIM, (claim,), (), numbers))
+    colours = [int(kind == "constant") for kind, _ in numbers]
+    count = 0
+    # Colours only ever split: as many as before means that they are stable.
+    while (found := len(set(colours))) != count:
         count = found
-    return tuple(sorted(repr(_coloured(clause, colours)) for clause in clauses))
+        colours = _refined(clauses, colours)
+    return repr(sorted(_coloured(clause, colours) for clause in clauses))
 
 
-def _rule_clause(rule: Rule) -> _Clause:
-    literals = (*(one.negated for one in rule.body), rule.head)
-    orders = tuple(
-        dict(zip(order, range(len(order)), strict=True)) for order in permutations(rule.variables)
-    )
-    return _Clause("rule", literals, orders)
+def _clause(
+    kind: int,
+    literals: Sequence[Literal],
+    variables: Sequence[str],
+    numbers: dict[tuple[str, str], int],
+) -> Clause:
+    def number(kind: str, name: str) -> int:
+        return numbers.setdefault((kind, name), len(numbers))
+
+    ways = []
+    for order in permutations(range(-1, -1 - len(variables), -1)):
+        bound = dict(zip(variables, order, strict=True))
+        ways.append(
+            tuple(
+                (
+                    one.positive,
+                    number("predicate", one.predicate),
+                    tuple(
+                        bound[term] if term in bound else number("constant", term)
+                        for term in one.terms
+                    ),
+                )
+                for one in literals
+            )
+        )
+    return kind, tuple(ways)
 
 
-def _coloured(clause: _Clause, colours: Mapping[str, int]) -> Coloured:
+def _coloured(clause: Clause, colours: Sequence[int]) -> Coloured:
     """Return a clause without names: of all numberings of its variables, the least."""
-    return clause.kind, min(
-        tuple(sorted(_literal(one, order, colours) for one in clause.literals))
-        for order in clause.orders
+    kind, ways = clause
+    return kind, min(
+        tuple(
+            sorted(
+                (sign, colours[predicate], tuple([t if t < 0 else colours[t] for t in terms]))
+                for sign, predicate, terms in way
+            )
+        )
+        for way in ways
     )
 
 
-def _literal(
-    literal: Literal, order: Mapping[str, int], colours: Mapping[str, int]
-) -> tuple[bool, int, tuple[tuple[int, int], ...]]:
-    terms = tuple(
-        (_VARIABLE, order[term]) if term in order else (0, colours[f"c:{term}"])
-        for term in literal.terms
-    )
-    return literal.positive, colours[f"p:{literal.predicate}"], terms
-
-
-def _refine(clauses: Sequence[_Clause], colours: Mapping[str, int]) -> dict[str, int]:
+def _refined(clauses: Sequence[Clause], colours: Sequence[int]) -> list[int]:
     """Colour each name by its colour and by the places where it stands, in no order."""
-    seen: dict[str, list[Seen]] = defaultdict(list)
-    for clause in clauses:
-        around = _coloured(clause, colours)
-        for one in clause.literals:
-            seen[f"p:{one.predicate}"].append((one.positive, -1, around))
-            for place, term in _constants(one, clause):
-                seen[f"c:{term}"].append((one.positive, place, around))
+    around = [_coloured(clause, colours) for clause in clauses]
+    ranks = {one: rank for rank, one in enumerate(sorted(set(around)))}
+    seen: list[list[tuple[int, bool, int]]] = [[] for _ in colours]
+    for (_, ways), one in zip(clauses, around, strict=True):
+        rank = ranks[one]
+        for sign, predicate, terms in ways[0]:
+            seen[predicate].append((-1, sign, rank))
+            for place, term in enumerate(terms):
+                if term >= 0:
+                    seen[term].append((place, sign, rank))
     # Ranked by what they see, not by what they are called.
-    signatures = {name: repr((name[0], colours[name], sorted(seen[name]))) for name in seen}
-    ranks = {one: rank for rank, one in enumerate(sorted(set(signatures.values())))}
-    return {name: ranks[one] for name, one in signatures.items()}
-
-
-def _constants(literal: Literal, clause: _Clause) -> Iterable[tuple[int, str]]:
-    bound = clause.orders[0]
-    return ((place, term) for place, term in enumerate(literal.terms) if term not in bound)
+    signatures = [(colour, *sorted(places)) for colour, places in zip(colours, seen, strict=True)]
+    ordered = {one: rank for rank, one in enumerate(sorted(set(signatures)))}
+    return [ordered[one] for one in signatures]

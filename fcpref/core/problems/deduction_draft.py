@@ -56,8 +56,8 @@ class _Drawing:
         stream: all choices come from it.
         names: the individuals; the proof starts with the first.
         patterns: the literals used so far, over variables: what a distractor may touch.
-        adjectives: words that are left.
-        verbs: words that are left.
+        adjectives: those that are left.
+        verbs: those that are left.
     """
 
     spec: DeductionSpec
@@ -73,8 +73,8 @@ class _Drawing:
         words = VOCABULARIES[self.spec.vocabulary]
         names = self.stream.sample(words.names, 1 + self.spec.others)
         self.names = tuple(name.lower() for name in names)
-        self.adjectives = self.stream.sample(words.adjectives, len(words.adjectives))
-        self.verbs = self.stream.sample(words.verbs, len(words.verbs))
+        self.adjectives = list(words.adjectives)
+        self.verbs = list(words.verbs)
 
     def happens(self, probability: float) -> bool:
         return self.stream.random() < probability
@@ -85,7 +85,10 @@ class _Drawing:
 
     def new(self, *terms: str, even: bool = False) -> Literal:
         """Return a literal with a new word; `even` gives both signs the same chance."""
-        word = (self.adjectives if len(terms) == 1 else self.verbs).pop()
+        left = self.adjectives if len(terms) == 1 else self.verbs
+        at = int(self.stream.random() * len(left))
+        word, left[at] = left[at], left[-1]
+        left.pop()
         positive = not self.happens(_EVEN if even else self.spec.negation)
         return Literal(word.capitalize(), terms, positive)
 
@@ -96,6 +99,9 @@ class _Drawing:
 
     def add(self, body: Conjunction, head: Literal) -> None:
         """Add a rule from a ground instance; everyone in it becomes a variable."""
+        if len({one.terms for one in body}) == 1:
+            # In the order in which English says them.
+            body = tuple(sorted(body, key=lambda one: not one.positive))
         people = dict.fromkeys(term for one in body for term in one.terms)
         names = dict(zip(people, VARIABLES, strict=False))
         general = tuple(one.put(names) for one in body), head.put(names)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from fcpref.core.logic import as_literal, as_rule, find_model, parse, saturate
+from fcpref.core.logic import as_literal, as_rule, parse, saturate
 from fcpref.core.logic.chaining import Conjunction, Rule, as_conjunction
+from fcpref.core.logic.herbrand import find_models
 from fcpref.core.logic.literals import Literal
 from fcpref.core.problems.canonical import deduction_form
 from fcpref.errors import ProblemError
@@ -37,17 +38,15 @@ class Knowledge:
         """Everyone that a fact is about, sorted."""
         return tuple(sorted({term for one in self.literals for term in one.terms}))
 
-    def form(self, claim: Literal) -> tuple[object, ...]:
+    def form(self, claim: Literal) -> str:
         """Return the canonical form of the problem that a claim makes of this."""
         return deduction_form(self.literals, self.rules, claim)
 
     def models_apart(self, claim: Literal) -> tuple[Structure, Structure] | None:
         """Return a model of all this with the claim and one without it, or None."""
-        with_claim = find_model((*self.literals, claim), self.rules, self.names)
-        if with_claim is None:
-            return None
-        without = find_model((*self.literals, claim.negated), self.rules, self.names)
-        return None if without is None else (with_claim, without)
+        cases = (claim,), (claim.negated,)
+        with_claim, without = find_models(self.literals, self.rules, self.names, cases)
+        return None if with_claim is None or without is None else (with_claim, without)
 
     def saturate(self, more: Iterable[Literal] = ()) -> Mapping[Literal, Step | None]:
         """Derive all that follows from the givens and more facts."""
@@ -90,7 +89,7 @@ def claim_of(problem: Problem) -> Literal:
     return claim
 
 
-def form_of(problem: Problem) -> tuple[object, ...]:
+def form_of(problem: Problem) -> str:
     """Return the canonical form, which decides the split."""
     return knowledge(problem).form(claim_of(problem))
 

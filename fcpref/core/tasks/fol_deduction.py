@@ -124,7 +124,7 @@ def _exemplars() -> tuple[Problem, ...]:
     joined = DeductionSpec(max_depth=1, distractors=1, conjunction=1, relations=0)
     backwards = DeductionSpec(min_depth=2, max_depth=2, distractors=2, tollens=0.5)
     related = DeductionSpec(min_depth=2, max_depth=2, distractors=1, relations=0.6)
-    chosen = ((plain, 0), (joined, 13), (backwards, 2), (related, 0))
+    chosen = ((plain, 0), (joined, 1), (backwards, 17), (related, 6))
     return tuple(
         generate(spec, seed=_EXEMPLAR_SEED, split="train", index=index) for spec, index in chosen
     )
