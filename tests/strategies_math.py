@@ -70,7 +70,11 @@ def word_specs() -> SearchStrategy[WordSpec]:
             min_steps=st.just(min(pair)),
             max_steps=st.just(max(pair)),
             distractors=st.integers(0, MAX_DISTRACTORS),
+            units=st.sampled_from((0.0, 0.25, 1.0)),
             spelled=st.sampled_from((0.0, 0.25, 1.0)),
+            formal=st.booleans(),
+            templates=st.sampled_from(("common", "held_out")),
+            vocabulary=st.sampled_from(("common", "held_out")),
         )
     )
 
