@@ -16,6 +16,7 @@ from attrs.validators import and_, deep_iterable, ge, in_, instance_of, le
 from fcpref.core.problems.problem import Problem, Split
 from fcpref.core.problems.split import split_of
 from fcpref.core.problems.word_form import form_of, form_of_steps
+from fcpref.core.problems.word_moves import MAX_STEPS
 from fcpref.core.problems.word_names import Vocabulary
 from fcpref.core.problems.word_numbers import pick
 from fcpref.core.problems.word_situations import SITUATIONS, Templates
@@ -32,11 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["MAX_DISTRACTORS", "MAX_STEPS", "NAMES", "TASK", "WordSpec", "form_of", "generate"]
 
 TASK = "math.word"
-MAX_STEPS = 8
 MAX_DISTRACTORS = 6
 NAMES = {kind: tuple(one.name for one in found) for kind, found in SITUATIONS.items()}
 _TRIES = 2_000
-_REDRAWS = 12
+_REDRAWS = 4
 
 _steps = and_(instance_of(int), ge(1), le(MAX_STEPS))
 _share = and_(instance_of(float), ge(0.0), le(1.0))
@@ -101,7 +101,7 @@ def generate(spec: WordSpec, *, seed: int, split: Split, index: int) -> Problem:
             continue
         for _ in range(_REDRAWS):
             story = tell_story(plan, stream)
-            if story and split_of([TASK, form_of_steps(story.steps)]) == split:
+            if story and split_of(f"{TASK} {form_of_steps(story.steps)}") == split:
                 return _problem(plan, story, situation, spec, stream, split, index)
     message = f"no problem of {steps} steps found with {spec}"
     raise ProblemError(message)

@@ -79,7 +79,7 @@ READING = Situation(
         move("p>p", "x * b", "times", _READ,
              "{other} reads {b} as many pages as {name}.",
              "The number of pages that {other} reads is {b} that of {name}.", switch=True),
-        move("p>t", "x * b", "few@minutes", _TIME,
+        move("p>t", "x * b", "few@minutes!", _TIME,
              "{name} needs {b} for a page.", "A page takes {name} {b}."),
         move("t>t", "x + b", "count@minutes", _TIME,
              "A walk in between takes {b}.", "{name} spends another {b} on notes."),

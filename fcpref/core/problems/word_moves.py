@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import TypeGuard
 
 START = "start"
+MAX_STEPS = 8
 
 
 @frozen(kw_only=True)
@@ -25,16 +26,17 @@ class Amount:
 
     Attributes:
         draw: such as ``few`` or ``below``.
-        unit: such as ``minutes``; ``pieces`` for things that are counted by the dozen; empty for a
-            number that is never converted. The text then says no unit by itself: ``{b}`` is
-            replaced by ``3 hours``.
+        unit: such as ``minutes``; ``pieces`` for things that are counted by the dozen. The text
+            then says no unit by itself: ``{b}`` is replaced by ``3 hours``.
+        fixed: never said in another unit, which would sound odd.
     """
 
     draw: Draw
     unit: str = ""
+    fixed: bool = False
 
 
-@frozen(kw_only=True, eq=False)  # moves are compared and hashed by what they are, not by content
+@frozen(kw_only=True, eq=False)  # compared and hashed by identity, which is fast
 class Move:
     """One sentence and its operations.
 
@@ -58,7 +60,7 @@ class Move:
     switch: bool = False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class Situation:
     """Moves that fit together, the things they are about, and sentences beside the point.
 
@@ -92,7 +94,8 @@ def move(
     Args:
         path: ``source>target``.
         operations: separated by ``;``, such as ``b * c; x + y``.
-        draws: of b and c, each with its unit where it has one: ``few count@pieces``.
+        draws: of b and c, each with its unit where it has one: ``few count@pieces``; an
+            exclamation mark keeps to the unit: ``few@minutes!``.
         questions: one or more.
         texts: ways to say the sentence.
         switch: the other person is the subject afterwards.
@@ -122,7 +125,7 @@ def _amount(text: str) -> Amount:
     if not _is_draw(draw):
         message = f"unknown draw {draw!r}"
         raise ValueError(message)
-    return Amount(draw=draw, unit=unit)
+    return Amount(draw=draw, unit=unit.removesuffix("!"), fixed=unit.endswith("!"))
 
 
 def _is_draw(text: str) -> TypeGuard[Draw]:

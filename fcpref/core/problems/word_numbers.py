@@ -21,7 +21,7 @@ Draw = Literal[
 DRAWS: tuple[Draw, ...] = get_args(Draw)
 T = TypeVar("T")
 
-LARGEST = 20_000
+LARGEST = 100_000
 _SPELLED = (
     "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 )  # fmt: skip
@@ -39,6 +39,7 @@ _MOST_TAKEN = 400
 _MOST_MISSING = 300
 _MOST_SHARES = 40
 _MOST_LARGER_UNITS = 12
+_MOST_SMALLER_UNITS = 20_000
 
 
 def pick(choices: Sequence[T], stream: Random) -> T:
@@ -51,7 +52,9 @@ def draw_number(draw: Draw, x: Number, stream: Random) -> Number | None:
 
     Shares and percentages come out whole, and what is taken away leaves something.
     """
-    choices: Sequence[Number]
+    choices: Sequence[Number] | None = _FREE.get(draw)
+    if choices is not None:
+        return pick(choices, stream)
     match draw:
         case "below":
             choices = range(2, min(int(x), _MOST_TAKEN))
@@ -61,10 +64,8 @@ def draw_number(draw: Draw, x: Number, stream: Random) -> Number | None:
             choices = [n for n in _PARTS if x % n == 0 and x > n]
         case "divisor":
             choices = [n for n in range(2, _MOST_SHARES) if x % n == 0 and x > n]
-        case "percent":
-            choices = [p for p in _PERCENTS if x * p % 100 == 0 and x % 1 == 0]
         case _:
-            choices = _FREE[draw]
+            choices = [p for p in _PERCENTS if x * p % 100 == 0 and x % 1 == 0]
     return pick(choices, stream) if choices else None
 
 
@@ -87,8 +88,13 @@ def draw_converted(
     if draw == "price":
         number = pick(_CENTS, stream)
         return number, Fraction(number, factor)
-    value = draw_number(draw, x, stream)
-    if not isinstance(value, int) or value * factor > LARGEST:
+    free = _FREE.get(draw)
+    if free is not None:
+        most = min(int(free[-1]), _MOST_SMALLER_UNITS // factor)
+        value: Number | None = pick(range(int(free[0]), most + 1), stream)
+    else:
+        value = draw_number(draw, x, stream)
+    if type(value) is not int or value * factor > _MOST_SMALLER_UNITS:
         return None
     return value * factor, value
 
@@ -107,9 +113,7 @@ def say_number(draw: Draw, value: Number, spell: float, stream: Random) -> str:
 
 
 def given_by(draw: Draw, value: Number) -> tuple[Number, ...]:
-    """Return the numbers from 2 that saying `value` gives a reader, as `quantities` reads them."""
+    """Return what else a reader is given from 2 upwards, as `quantities` reads it."""
     if draw == "percent":
-        return value, 100 - value, 100 + value
-    if draw == "part" and value == 4:  # noqa: PLR2004 - "a quarter" is 25 cents, too
-        return value, 25
-    return (value,)
+        return 100 - value, 100 + value
+    return (25,) if draw == "part" and value == 4 else ()  # noqa: PLR2004 - cents of a quarter

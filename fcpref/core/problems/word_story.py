@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from fcpref.core.problems.word_form import Step
-from fcpref.core.problems.word_moves import START, Move, Situation
+from fcpref.core.problems.word_moves import MAX_STEPS, START, Move, Situation
 from fcpref.core.problems.word_numbers import (
     LARGEST,
     Number,
@@ -21,11 +21,13 @@ from fcpref.core.problems.word_units import CONVERSIONS, WHOLE, Conversion, conv
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fcpref.core.problems.word_moves import Amount
     from fcpref.core.problems.word_numbers import Draw
     from fcpref.core.seeds import Random
 
 _LEAST_ANSWER = 2
 _PLACES = 100
+_GIVE_MORE = frozenset({"percent", "part"})
 
 
 class Planned(NamedTuple):
@@ -64,13 +66,11 @@ class Story(NamedTuple):
         said: the numbers of each move.
         steps: the operations, conversions included.
         value: the answer.
-        given: every number that the text gives a reader.
     """
 
     said: tuple[tuple[Said, ...], ...]
     steps: tuple[Step, ...]
     value: Number
-    given: frozenset[Number]
 
 
 @lru_cache(maxsize=64)
@@ -79,7 +79,7 @@ def _exits(situation: Situation) -> Mapping[tuple[str, int], tuple[Move, ...]]:
     kinds = {START, *(move.target for move in situation.moves)}
     asked = {kind for kind, unit in situation.units if CONVERSIONS.get(unit)}
     found: dict[tuple[str, int], tuple[Move, ...]] = {}
-    for left in range(9):
+    for left in range(MAX_STEPS + 1):
         for kind in kinds:
             found[kind, left] = tuple(
                 move
@@ -93,11 +93,6 @@ def _exits(situation: Situation) -> Mapping[tuple[str, int], tuple[Move, ...]]:
                 )
             )
     return found
-
-
-@lru_cache(maxsize=1_024)
-def _ways(unit: str, draw: Draw) -> tuple[Conversion, ...]:
-    return conversions_of(unit, draw)
 
 
 @lru_cache(maxsize=64)
@@ -121,14 +116,15 @@ def plan_story(situation: Situation, steps: int, units: float, stream: Random) -
     kind, left = START, steps
     moves: list[Planned] = []
     used: set[Move] = set()
+    # Two numbers in one other unit, or an answer in it, could be worked out without converting.
+    said: set[str] = set()
     while left or not moves:
         if left == 1 and moves:
             ways = CONVERSIONS.get(kinds.get(kind, ""))
             if ways and stream.random() < units:
-                return Plan(tuple(moves), kinds[kind], pick(ways, stream))
-        choices = exits[kind, left]
-        if moves:
-            choices = tuple([move for move in choices if move not in used])
+                way = pick(ways, stream)
+                return None if way.unit in said else Plan(tuple(moves), kinds[kind], way)
+        choices = [move for move in exits[kind, left] if move not in used]
         if not choices:
             return None
         move = pick(choices, stream)
@@ -136,31 +132,36 @@ def plan_story(situation: Situation, steps: int, units: float, stream: Random) -
         left -= len(move.operations)
         converted: list[Conversion | None] = []
         for amount in move.amounts:
-            conversion = None
+            other = None
             if left and amount.unit and stream.random() < units:
-                ways = _ways(amount.unit, amount.draw)
-                if ways:
-                    conversion = pick(ways, stream)
-                    left -= 1
-            converted.append(conversion)
+                other = _way(amount, said, stream)
+                left -= other is not None
+            converted.append(other)
         moves.append(Planned(move, tuple(converted)))
         kind = move.target
     return Plan(tuple(moves), kinds.get(kind, ""), None)
 
 
+def _way(amount: Amount, said: set[str], stream: Random) -> Conversion | None:
+    """Choose another unit for a number, if there is one that was not said yet."""
+    ways = () if amount.fixed else conversions_of(amount.unit, amount.draw)
+    way = pick(ways, stream) if ways else None
+    if way is None or way.unit in said:
+        return None
+    said.add(way.unit)
+    return way
+
+
 def tell_story(plan: Plan, stream: Random) -> Story | None:
     """Draw numbers for a plan; None when none fit, or when the text would give the answer."""
-    work = _Work()
+    work = _Work(stream)
     told: list[tuple[Said, ...]] = []
     x: Number = 0
     for move, converted in plan.moves:
         said: list[Said] = []
-        numbers: dict[str, Number] = {"x": x}
-        for key, amount, conversion in zip("bc", move.amounts, converted, strict=False):
-            value = work.draw(amount.draw, amount.unit, conversion, x, said, stream)
-            if value is None:
-                return None
-            numbers[key] = value
+        numbers = work.numbers(move, converted, x, said)
+        if numbers is None:
+            return None
         told.append(tuple(said))
         x = numbers["b"]
         for left, sign, right in move.operations:
@@ -175,71 +176,95 @@ def tell_story(plan: Plan, stream: Random) -> Story | None:
         asked = work.do(x, "/" if sign == "*" else "*", factor)
         if asked is None or (unit in WHOLE and type(asked) is not int):
             return None
+        # In formulas the factor is written down.
+        work.given.append(factor)
         x = asked
     if x < _LEAST_ANSWER or x in work.given:
         return None
-    return Story(tuple(told), tuple(work.steps), x, frozenset(work.given))
+    return Story(tuple(told), tuple(work.steps), x)
 
 
 class _Work:
     """The operations done so far, and the numbers that the text has given for them."""
 
-    def __init__(self) -> None:
+    __slots__ = ("given", "results", "steps", "stream")
+
+    def __init__(self, stream: Random) -> None:
+        self.stream = stream
         self.steps: list[Step] = []
-        self.given: set[Number] = set()
+        self.given: list[Number] = []
         self.results: set[Number] = set()
 
-    def draw(
+    def numbers(
         self,
-        draw: Draw,
-        unit: str,
-        conversion: Conversion | None,
+        move: Move,
+        converted: tuple[Conversion | None, ...],
         x: Number,
         said: list[Said],
-        stream: Random,
-    ) -> Number | None:
-        """Draw a number, say it, and return it in the unit that the problem counts in."""
-        if conversion is None:
-            value = draw_number(draw, x, stream)
-            # A number equal to a result would leave it open which of the two is meant.
-            if value is None or value in self.results:
+    ) -> dict[str, Number] | None:
+        """Draw a move's numbers; None when none fit."""
+        found: dict[str, Number] = {"x": x}
+        for key, amount, conversion in zip("bc", move.amounts, converted, strict=False):
+            if conversion is None:
+                value = self.plain(amount, x, said)
+            else:
+                value = self.converted(amount, conversion, x, said)
+            if value is None:
                 return None
-            said.append(Said(draw, value, unit))
-            self.given.update(given_by(draw, value))
-            return value
-        found = draw_converted(draw, x, conversion, stream)
-        if found is None or found[0] in self.results or conversion.factor in self.results:
+            found[key] = value
+        return found
+
+    def plain(self, amount: Amount, x: Number, said: list[Said]) -> Number | None:
+        """Draw a number and say it as it is."""
+        draw = amount.draw
+        value = draw_number(draw, x, self.stream)
+        # A number equal to a result would leave it open which of the two is meant.
+        if value is None or value in self.results:
+            return None
+        said.append(Said(draw, value, amount.unit))
+        self.given.append(value)
+        if draw in _GIVE_MORE:
+            self.given += given_by(draw, value)
+        return value
+
+    def converted(
+        self, amount: Amount, conversion: Conversion, x: Number, said: list[Said]
+    ) -> Number | None:
+        """Draw a number, say it in another unit, and turn it into the one that is counted in."""
+        unit, sign, factor = conversion
+        found = draw_converted(amount.draw, x, conversion, self.stream)
+        if found is None or found[0] in self.results or factor in self.results:
             return None
         number, value = found
-        said.append(Said("count", number, conversion.unit))
-        self.given.add(number)
-        if conversion.unit == "dozen":
-            self.given.add(value)
-        return self.do(number, conversion.sign, conversion.factor)
+        said.append(Said("count", number, unit))
+        # "3 dozen" is 36 to a reader, too.
+        self.given += (number, factor, value) if unit == "dozen" else (number, factor)
+        return self.do(number, sign, factor)
 
     def do(self, a: Number, sign: str, b: Number) -> Number | None:
         """Do an operation; None when its result is no number that people use."""
         if a == b and a in self.results:
             return None  # it would be open which of two results is meant
-        result: Number
-        match sign:
-            case "+":
-                result = a + b
-            case "-":
-                result = a - b
-            case "*":
-                result = a * b
-            case "/":
-                result = a // b if a % b == 0 else Fraction(a) / b
-            case _:
-                result = a * b // 100 if a * b % 100 == 0 else Fraction(a * b) / 100
-        if type(result) is not int and result.denominator == 1:
-            result = int(result)
-        if not 0 < result <= LARGEST or result * _PLACES % 1 != 0:
+        result = _apply(a, sign, b)
+        if not 0 < result <= LARGEST:
             return None
-        for operand in (a, b):
-            if operand not in self.results:
-                self.given.add(operand)
+        if type(result) is not int:
+            if result.denominator == 1:
+                result = int(result)
+            elif _PLACES % result.denominator:
+                return None
         self.results.add(result)
         self.steps.append(Step(a, sign, b, result))
         return result
+
+
+def _apply(a: Number, sign: str, b: Number) -> Number:
+    if sign == "+":
+        return a + b
+    if sign == "-":
+        return a - b
+    if sign == "*":
+        return a * b
+    if sign == "/":
+        return a // b if a % b == 0 else Fraction(a) / b
+    return a * b // 100 if a * b % 100 == 0 else Fraction(a * b) / 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from fcpref.core.numbers import show_number
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 # None that is an English word by itself or looks like a digit.
 _LETTERS = "bcdefghkmnpqrstuvwxyz"
 _STRIDES = (1, 3, 7, 9, 11, 13, 17, 19)  # prime to the number of people
-_OUTSIDE = 10  # more people than ever play a part
 _ASIDE_NUMBERS = range(2, 61)
 _OLD_RESULT = 0.5
 # A slash would give the quotient itself as a fraction of the text.
@@ -47,37 +47,40 @@ class Style(NamedTuple):
 def english(plan: Plan, story: Story, situation: Situation, style: Style, stream: Random) -> str:
     """Return a story as sentences and a question."""
     people = PEOPLE[style.vocabulary]
+    # Everyone comes once: what was said of someone is never said anew of another.
     start, stride = int(stream.random() * len(people)), pick(_STRIDES, stream)
-
-    def person(place: int) -> Person:
-        return people[(start + place * stride) % len(people)]
-
+    subject, other = people[start], people[(start + stride) % len(people)]
     common = style.vocabulary == "common"
     things = pick(situation.things if common else situation.other_things, stream)
-    words = _words(person(0), person(1), things)
+    words = _words(subject, other, things)
     sentences: list[str] = []
-    turn = 0
-    for planned, said in zip(plan.moves, story.said, strict=True):
+    place = start + stride
+    for (move, _), said in zip(plan.moves, story.said, strict=True):
         for key, one in zip("bc", said, strict=False):
             words[key] = _say(one, style.spelled, stream)
-        sentences.append(_sentence(pick(planned.move.texts, stream), words))
-        if planned.move.switch:
-            # What was said of someone is never said anew.
-            turn += 1
-            words = _words(person(turn), person(turn + 1), things)
+        sentences.append(_sentence(pick(move.texts, stream), words))
+        if move.switch:
+            place += stride
+            subject, other = other, people[place % len(people)]
+            words = _words(subject, other, things)
     unit = plan.unit if plan.asked is None else plan.asked.unit
     words["unit"] = ask_unit(unit, things) if unit else things
     question = pick(plan.moves[-1].move.questions, stream).format_map(words)
     if style.distractors:
         # Only people who play no part: a number about the subject could matter.
-        outside = _words(person(_OUTSIDE), person(_OUTSIDE + 1), things)
-        asides = (*situation.asides, *ASIDES[style.templates])
-        for aside in stream.sample(asides, style.distractors):
+        name, other = (people[(place + far * stride) % len(people)] for far in (1, 2))
+        outside = _words(name, other, things)
+        for aside in _sample(_asides(situation, style.templates), style.distractors, stream):
             outside["n"] = str(_other_than(story.value, stream))
-            place = int(stream.random() * (len(sentences) + 1))
-            sentences.insert(place, _sentence(aside, outside))
+            at = int(stream.random() * (len(sentences) + 1))
+            sentences.insert(at, _sentence(aside, outside))
     sentences.append(question)
     return " ".join(sentences)
+
+
+@lru_cache(maxsize=64)
+def _asides(situation: Situation, templates: Templates) -> tuple[str, ...]:
+    return (*situation.asides, *ASIDES[templates])
 
 
 def formal(story: Story, distractors: int, stream: Random) -> str:
@@ -104,6 +107,10 @@ def formal(story: Story, distractors: int, stream: Random) -> str:
     return "\n".join(lines)
 
 
+def _sample(asides: tuple[str, ...], count: int, stream: Random) -> list[str]:
+    return [pick(asides, stream)] if count == 1 else stream.sample(asides, count)
+
+
 def solution(steps: tuple[Step, ...], gold: str) -> str:
     """Return the reference solution in GSM8K's annotation style, so that one oracle serves both."""
     lines = []
@@ -119,7 +126,7 @@ def solution(steps: tuple[Step, ...], gold: str) -> str:
 
 def show_value(number: Number) -> str:
     """Return a number as a solution shows it."""
-    return show_number(number) if isinstance(number, Fraction) else str(number)
+    return str(number) if type(number) is int else show_number(Fraction(number))
 
 
 def _words(subject: Person, other: Person, things: str) -> dict[str, str]:
@@ -131,9 +138,10 @@ def _words(subject: Person, other: Person, things: str) -> dict[str, str]:
 
 def _say(one: Said, spelled: float, stream: Random) -> str:
     draw, number, unit = one
-    if not unit:
-        return say_number(draw, number, 0 if draw == "percent" else spelled, stream)
-    return say_unit(say_number(draw, number, 0 if unit == "dollars" else spelled, stream), unit)
+    if draw == "percent" or unit == "dollars":
+        spelled = 0
+    text = say_number(draw, number, spelled, stream)
+    return say_unit(text, unit) if unit else text
 
 
 def _sentence(template: str, words: dict[str, str]) -> str:

@@ -96,7 +96,7 @@ KITCHEN = Situation(
         move("n>n", "x * b", "times", HAS,
              "{other} then has {b} as many {things} as {name}.",
              "Compared to {name}, {other} has {b} as many {things}.", switch=True),
-        move("n>t", "x * b", "few@minutes", "How many {unit} does the icing take?",
+        move("n>t", "x * b", "few@minutes!", "How many {unit} does the icing take?",
              "Icing each of the {things} takes {name} {b}.",
              "{name} then ices all the {things} and needs {b} for each."),
         move("t>t", "x + b", "count@minutes", "How many {unit} does this take in all?",
@@ -123,7 +123,7 @@ SAVINGS = Situation(
     other_things=("drone", "piano", "scooter", "telescope"),
     units=(("m", "dollars"), ("need", "dollars"), ("weeks", "weeks")),
     moves=(
-        move("start>m", "b * c", "count@hours price@dollars", MONEY,
+        move("start>m", "b * c", "count@hours! price@dollars", MONEY,
              "{name} works {b} and earns {c} an hour.",
              "For each hour of work {name} gets {c}, and {they} works {b}."),
         move("start>m", "b * c", "count@dollars few@weeks", MONEY,

@@ -35,7 +35,7 @@ CONVERSIONS: Mapping[str, tuple[Conversion, ...]] = MappingProxyType(
         "pieces": (_C("dozen", "*", 12),),
         "seconds": (_C("minutes", "*", 60),),
         "minutes": (_C("hours", "*", 60),),
-        "hours": (_C("minutes", "/", 60), _C("days", "*", 24)),
+        "hours": (_C("minutes", "/", 60),),
         "days": (_C("weeks", "*", 7),),
         "weeks": (_C("days", "/", 7),),
         "months": (_C("years", "*", 12),),
