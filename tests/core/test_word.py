@@ -12,10 +12,11 @@ from sympy.physics import units
 
 from fcpref.core.chains import Limits
 from fcpref.core.problems import problem_id
+from fcpref.core.problems.operations_form import Step, form_of_steps
 from fcpref.core.problems.problem import SPLITS
 from fcpref.core.problems.quantities import quantities
+from fcpref.core.problems.split import split_of
 from fcpref.core.problems.word import MAX_STEPS, WordSpec, form_of, generate
-from fcpref.core.problems.word_form import Step, form_of_steps
 from fcpref.core.problems.word_names import ASIDES, PEOPLE
 from fcpref.core.problems.word_situations import SITUATIONS
 from fcpref.core.problems.word_units import CONVERSIONS
@@ -215,6 +216,7 @@ def test_the_form_is_blind_to_the_order_of_shares():
 @given(word_problems())
 def test_the_form_keeps_numbers_and_knows_no_words(problem):
     found = form_of(problem)
+    assert split_of(f"{TASK.name} {found}") == problem.split
     assert not re.search(r"[a-z]", found)
     first = re.match(r"[\d.]+", problem.solution)[0]
     assert first in re.findall(r"[\d.]+", found)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, get_args
 from attrs import field, frozen
 from attrs.validators import and_, deep_iterable, ge, in_, instance_of, le
 
+from fcpref.core.problems.operations_form import form_of_steps
 from fcpref.core.problems.problem import Problem, Split
 from fcpref.core.problems.split import split_of
-from fcpref.core.problems.word_form import form_of, form_of_steps
+from fcpref.core.problems.word_form import form_of
 from fcpref.core.problems.word_moves import MAX_STEPS
 from fcpref.core.problems.word_names import Vocabulary
 from fcpref.core.problems.word_numbers import pick

@@ -6,7 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from fcpref.core.problems.word_form import Step
+from fcpref.core.problems.operations_form import Step
 from fcpref.core.problems.word_moves import MAX_STEPS, START, Move, Situation
 from fcpref.core.problems.word_numbers import (
     LARGEST,

@@ -12,7 +12,7 @@ from fcpref.core.problems.word_numbers import Number, pick, say_number
 from fcpref.core.problems.word_units import ask_unit, say_unit
 
 if TYPE_CHECKING:
-    from fcpref.core.problems.word_form import Step
+    from fcpref.core.problems.operations_form import Step
     from fcpref.core.problems.word_moves import Situation
     from fcpref.core.problems.word_names import Person, Vocabulary
     from fcpref.core.problems.word_situations import Templates
