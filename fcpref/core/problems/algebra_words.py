@@ -44,7 +44,7 @@ class Words:
 WORDS: Mapping[Vocabulary, Words] = MappingProxyType(
     {
         "common": Words(
-            letters="hkmnpqrstuvwxyz",
+            letters="mnpqrstuvwxyz",
             items=(
                 ("pen", "book", "cup"), ("apple", "melon", "lemon"), ("chair", "table", "lamp"),
                 ("shirt", "hat", "belt"),
@@ -58,7 +58,7 @@ WORDS: Mapping[Vocabulary, Words] = MappingProxyType(
             names=("Ann", "Ben", "Eva"),
         ),
         "held_out": Words(
-            letters="bcdfgj",
+            letters="bcdfghjk",
             items=(
                 ("spoon", "kettle", "plate"), ("plum", "mango", "peach"), ("desk", "rug", "vase"),
                 ("sock", "glove", "cap"),
@@ -68,7 +68,7 @@ WORDS: Mapping[Vocabulary, Words] = MappingProxyType(
             priced=("boat", "piano", "sofa"),
             jobs=("pilot", "baker", "guard"),
             liquids=("juice", "paint", "syrup"),
-            weighed=("trunk", "anchor", "log"),
+            weighed=("trunk", "bell", "log"),
             names=("Ulf", "Mia", "Tom"),
         ),
     }
