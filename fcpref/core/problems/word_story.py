@@ -206,26 +206,21 @@ class _Work:
         found: dict[str, Number] = {"x": x}
         for key, amount, conversion in zip("bc", move.amounts, converted, strict=False):
             if conversion is None:
-                value = self.plain(amount, x, said)
+                draw = amount.draw
+                value = draw_number(draw, x, self.stream)
+                # A number equal to a result would leave it open which of the two is meant.
+                if value is None or value in self.results:
+                    return None
+                said.append(Said(draw, value, amount.unit))
+                self.given.append(value)
+                if draw in _GIVE_MORE:
+                    self.given += given_by(draw, value)
             else:
                 value = self.converted(amount, conversion, x, said)
-            if value is None:
-                return None
+                if value is None:
+                    return None
             found[key] = value
         return found
-
-    def plain(self, amount: Amount, x: Number, said: list[Said]) -> Number | None:
-        """Draw a number and say it as it is."""
-        draw = amount.draw
-        value = draw_number(draw, x, self.stream)
-        # A number equal to a result would leave it open which of the two is meant.
-        if value is None or value in self.results:
-            return None
-        said.append(Said(draw, value, amount.unit))
-        self.given.append(value)
-        if draw in _GIVE_MORE:
-            self.given += given_by(draw, value)
-        return value
 
     def converted(
         self, amount: Amount, conversion: Conversion, x: Number, said: list[Said]
@@ -245,7 +240,15 @@ class _Work:
         """Do an operation; None when its result is no number that people use."""
         if a == b and a in self.results:
             return None  # it would be open which of two results is meant
-        result = _apply(a, sign, b)
+        result: Number
+        if sign == "+":
+            result = a + b
+        elif sign == "-":
+            result = a - b
+        elif sign == "*":
+            result = a * b
+        else:
+            result = _divided(a * b, 100) if sign == "%" else _divided(a, b)
         if not 0 < result <= LARGEST:
             return None
         if type(result) is not int:
@@ -258,13 +261,5 @@ class _Work:
         return result
 
 
-def _apply(a: Number, sign: str, b: Number) -> Number:
-    if sign == "+":
-        return a + b
-    if sign == "-":
-        return a - b
-    if sign == "*":
-        return a * b
-    if sign == "/":
-        return a // b if a % b == 0 else Fraction(a) / b
-    return a * b // 100 if a * b % 100 == 0 else Fraction(a * b) / 100
+def _divided(a: Number, b: Number) -> Number:
+    return a // b if a % b == 0 else Fraction(a) / b
