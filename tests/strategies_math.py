@@ -11,7 +11,7 @@ from fcpref.core.chains import Chain, Reply, advance, begin, finish
 from fcpref.core.chains.values import Limits
 from fcpref.core.functions import Call, show_call
 from fcpref.core.problems import Problem, Statement, algebra
-from fcpref.core.problems.algebra import KINDS, AlgebraSpec
+from fcpref.core.problems.algebra import KINDS, MAX_LEVEL, AlgebraSpec
 from fcpref.core.problems.expressions import Expression, Number, Operation
 from fcpref.core.problems.polynomials import Polynomial
 from fcpref.core.problems.problem import SPLITS
@@ -70,7 +70,11 @@ def word_specs() -> SearchStrategy[WordSpec]:
             min_steps=st.just(min(pair)),
             max_steps=st.just(max(pair)),
             distractors=st.integers(0, MAX_DISTRACTORS),
+            units=st.sampled_from((0.0, 0.25, 1.0)),
             spelled=st.sampled_from((0.0, 0.25, 1.0)),
+            formal=st.booleans(),
+            templates=st.sampled_from(("common", "held_out")),
+            vocabulary=st.sampled_from(("common", "held_out")),
         )
     )
 
@@ -101,7 +105,8 @@ def math_chain(problem: Problem, *replies: str) -> Chain:
 
 def algebra_specs() -> SearchStrategy[AlgebraSpec]:
     """Knobs in range."""
-    return st.tuples(st.integers(1, 3), st.integers(1, 3)).flatmap(
+    levels = st.integers(1, MAX_LEVEL)
+    return st.tuples(levels, levels).flatmap(
         lambda pair: st.builds(
             AlgebraSpec,
             kinds=st.lists(st.sampled_from(KINDS), min_size=1, unique=True).map(tuple),
@@ -111,6 +116,8 @@ def algebra_specs() -> SearchStrategy[AlgebraSpec]:
             coefficients=st.sampled_from((3, 9, 30)),
             distractors=st.integers(0, 4),
             formal=st.booleans(),
+            templates=st.sampled_from(("common", "held_out")),
+            vocabulary=st.sampled_from(("common", "held_out")),
         )
     )
 

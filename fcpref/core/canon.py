@@ -18,6 +18,7 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 ID_PREFIX = "sha256:"
 MAX_NESTING = 200
 MAX_INTEGER_BITS = 2_048
+_SMALL = 2**62
 
 
 def canonical_bytes(value: object) -> bytes:
@@ -31,7 +32,7 @@ def canonical_bytes(value: object) -> bytes:
             integer of more than 2,048 bits, nesting deeper than 200, or any other type. msgspec
             would write NaN as null, so the check comes first.
     """
-    return _ENCODER.encode(_plain(value, "$", 0))
+    return _ENCODER.encode(value if _is_flat(value) else _plain(value, "$", 0))
 
 
 def content_id(value: object) -> str:
@@ -47,6 +48,17 @@ def bytes_id(data: bytes) -> str:
 def short(identifier: str, digits: int = 16) -> str:
     """Return the first hex digits of an id, for file names and messages."""
     return identifier.removeprefix(ID_PREFIX)[:digits]
+
+
+def _is_flat(value: object) -> bool:
+    """Tell whether a value is a list of plain ASCII texts and small integers.
+
+    Such a list is canonical already; labels of random streams are, and there are very many.
+    """
+    return type(value) is list and all(
+        (type(item) is str and item.isascii()) or (type(item) is int and abs(item) <= _SMALL)
+        for item in value
+    )
 
 
 def _plain(value: object, path: str, depth: int) -> object:

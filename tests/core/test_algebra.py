@@ -11,16 +11,19 @@ from hypothesis import strategies as st
 from fcpref.core.chains import Limits
 from fcpref.core.numbers import read_number
 from fcpref.core.problems import problem_id
-from fcpref.core.problems.algebra import KINDS, AlgebraSpec, generate
-from fcpref.core.problems.algebra_draft import LETTERS, Size
+from fcpref.core.problems.algebra import ASIDES, KINDS, AlgebraSpec, form_of, generate
+from fcpref.core.problems.algebra_draft import Size
+from fcpref.core.problems.algebra_form import equations_form
 from fcpref.core.problems.algebra_fraction import draft_fraction
 from fcpref.core.problems.algebra_linear import draft_linear
 from fcpref.core.problems.algebra_percent import draft_percent
 from fcpref.core.problems.algebra_sequence import draft_sequence
 from fcpref.core.problems.algebra_syntax import read
-from fcpref.core.problems.algebra_system import _form, draft_system
+from fcpref.core.problems.algebra_system import draft_system
+from fcpref.core.problems.algebra_words import WORDS
 from fcpref.core.problems.problem import SPLITS
 from fcpref.core.problems.quantities import quantities
+from fcpref.core.problems.split import split_of
 from fcpref.core.scores import Verdict
 from fcpref.core.seeds import derive
 from fcpref.core.tasks import find_task
@@ -28,6 +31,15 @@ from fcpref.errors import CodecError
 from tests.strategies_math import algebra_problems, algebra_specs
 
 TASK = find_task("math.algebra")
+NOUNS = {
+    kind: {
+        noun
+        for group in (*words.items, *words.colours, words.places, words.priced, words.jobs,
+                      words.liquids, words.weighed, words.names)
+        for noun in group
+    }
+    for kind, words in WORDS.items()
+}  # fmt: skip
 DRAFTS = (draft_linear, draft_system, draft_fraction, draft_percent, draft_sequence)
 STREAM = [
     generate(AlgebraSpec(formal=formal), seed=7, split="train", index=index)
@@ -144,6 +156,51 @@ def test_every_kind_has_several_phrasings():
     assert all(len(found) >= 2 for found in phrasings.values())
 
 
+def skeletons(text):
+    """Return the sentences of a text without numbers, letters, names and things."""
+    text = re.sub(rf"\b({'|'.join(NOUNS['common'] | NOUNS['held_out'])})(e?s)?\b", "_", text)
+    text = re.sub(r"(?<!\w)[-+]?(\d*[b-hj-z]|\$?\d+(\.\d+)?(/\d+)?)\b", "#", text)
+    return {re.sub(r"#( [-+] #)*", "#", one) for one in re.split(r"(?<=[.?]) ", text)}
+
+
+def test_held_out_templates_occur_nowhere_else():
+    knobs = TASK.test_set("held-out-templates")
+    test = [TASK.generate({**knobs, "distractors": 1}, 0, "test", index) for index in range(400)]
+    train = [
+        generate(AlgebraSpec(distractors=1), seed=0, split="train", index=i) for i in range(800)
+    ]
+    found, ordinary = (
+        set().union(*(skeletons(problem.text) for problem in problems))
+        for problems in (test, train)
+    )
+    assert len(found) > 40
+    assert not found & ordinary
+    assert not {problem.tags for problem in test} & {problem.tags for problem in train}
+    assert not set(ASIDES["common"]) & set(ASIDES["held_out"])
+
+
+def test_held_out_words_occur_nowhere_else():
+    assert not NOUNS["common"] & NOUNS["held_out"]
+    assert not set(WORDS["common"].letters) & set(WORDS["held_out"].letters)
+    knobs = TASK.test_set("held-out-vocabulary")
+    for index in range(300):
+        problem = TASK.generate(knobs, 0, "test", index)
+        ordinary = STREAM[index].text
+        assert not set(re.findall(r"[A-Za-z]+", ordinary)) & NOUNS["held_out"]
+        assert not re.search(rf"\b\d*[{WORDS['held_out'].letters}]\b", ordinary)
+        assert not re.search(rf"\b\d*[{WORDS['common'].letters}]\b", problem.text)
+
+
+def test_the_deep_set_goes_beyond_the_ordinary_levels():
+    knobs = TASK.test_set("deep")
+    problems = [TASK.generate(knobs, 0, "test", index) for index in range(12)]
+    assert {problem.difficulty for problem in problems} == {4, 5}
+    assert AlgebraSpec().max_level < 4
+    assert {len(p.givens) for p in problems if "kind:system" in p.tags} == {3}
+    fractions = [p for p in problems if "kind:fraction" in p.tags]
+    assert all(len(p.solution.splitlines()) == p.difficulty + 2 for p in fractions)
+
+
 def test_texts_are_finished():
     for problem in STREAM:
         assert not re.search(r"[{}]|\bNone\b|  |--|\+ -|1 times|\b1[a-z]\b", problem.text)
@@ -165,31 +222,56 @@ def test_texts_are_not_repeated_and_forms_are_not_shared():
         for index in range(400):
             problem = generate(AlgebraSpec(), seed=0, split=split, index=index)
             texts[" ".join(problem.text.lower().split())] += 1
-            form = (problem.solution, tuple(sorted(g.formula for g in problem.givens)))
-            assert forms.setdefault(form, split) == split
+            assert forms.setdefault(form_of(problem), split) == split
     assert len(texts) >= 0.99 * texts.total()
 
 
-@given(st.integers(0, 2**32), st.sampled_from(DRAFTS), st.integers(1, 3))
-def test_the_form_does_not_depend_on_letters_and_words(seed, draft, level):
-    def form(letters):
-        with pytest.MonkeyPatch.context() as patch:
-            for module in ("linear", "system"):
-                patch.setattr(f"fcpref.core.problems.algebra_{module}.LETTERS", letters)
-            size = Size(level=level, unknowns=3, coefficients=9)
-            return draft(size, derive(seed, "test"))
+@given(st.integers(0, 2**32), st.sampled_from(DRAFTS), st.integers(1, 5))
+def test_the_form_does_not_depend_on_letters(seed, draft, level):
+    def drawn(letters):
+        words = evolve(WORDS["common"], letters=letters)
+        size = Size(level=level, unknowns=3, coefficients=9, words=words)
+        return draft(size, derive(seed, "test"))
 
-    first, second = form(LETTERS), form(LETTERS[::-1])
+    letters = WORDS["common"].letters
+    first, second = drawn(letters), drawn(letters[::-1])
     assert (first is None) == (second is None)
     if first is not None:
         assert first.form == second.form
 
 
-def test_the_form_of_a_system_is_blind_to_order():
-    rows, totals = [(1, 2, 3), (4, 5, 6), (7, 8, 10)], [Fraction(n) for n in (1, 2, 3)]
-    turned = [(row[2], row[0], row[1]) for row in rows[::-1]]
-    assert _form(rows, totals, (1, 0, 0)) == _form(turned, totals[::-1], (0, 1, 0))
-    assert _form(rows, totals, (1, 0, 0)) != _form(rows, totals, (0, 1, 0))
+@given(algebra_problems())
+def test_the_form_of_a_problem_decides_its_split(problem):
+    assert split_of(f"{TASK.name} {form_of(problem)}") == problem.split
+
+
+@given(algebra_specs(), st.integers(0, 2**32), st.integers(0, 1_000))
+def test_the_form_is_that_of_the_formulas_and_blind_to_distractors(spec, seed, index):
+    words, formulas, full = (
+        generate(evolve(spec, **changes), seed=seed, split="dev", index=index)
+        for changes in (
+            {"formal": False, "distractors": 0},
+            {"formal": True, "distractors": 0},
+            {"formal": True, "distractors": 2},
+        )
+    )
+    if words.solution == formulas.solution:
+        assert form_of(words) == form_of(formulas)
+    if full.solution == formulas.solution:
+        assert form_of(full) == form_of(formulas)
+
+
+def test_the_form_of_a_system_is_blind_to_order_and_letters():
+    rows = ("x + 2y = 3", "4x - y = 6")
+    assert equations_form(rows, "x") == equations_form(("4q - p = 6", "q + 2p = 3"), "q")
+    assert equations_form(rows, "x") == equations_form((*rows, "7z = 21"), "x")
+    assert equations_form(rows, "x") != equations_form(rows, "y")
+    assert equations_form(rows, "x") != equations_form(("x + 2y = 3", "4x - y = 7"), "x")
+
+
+def test_the_form_of_an_equation_keeps_its_brackets():
+    assert equations_form(("2(x + 3) = 8",), "x") != equations_form(("2x + 6 = 8",), "x")
+    assert equations_form(("2(x + 3) = 8",), "x") == equations_form(("2(n + 3) = 8",), "n")
 
 
 def test_three_unknowns_are_asked_for_at_the_highest_level_only():
@@ -212,7 +294,9 @@ def test_distractors_are_added_beside_the_problem(index, distractors):
         {"kinds": ()},
         {"kinds": ("calculus",)},
         {"min_level": 0},
-        {"max_level": 4},
+        {"max_level": 6},
+        {"templates": "rare"},
+        {"vocabulary": "rare"},
         {"min_level": 3, "max_level": 2},
         {"unknowns": 4},
         {"coefficients": 2},

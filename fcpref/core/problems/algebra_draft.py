@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from attrs import field, frozen
 
+from fcpref.core.problems.algebra_words import WORDS, Templates, Words
+from fcpref.core.problems.operations_form import Step, form_of_steps
 from fcpref.core.problems.polynomials import Polynomial, show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fcpref.core.seeds import Random
 
-# None that is an English word by itself or looks like a digit.
-LETTERS = "hkmnpqrstuvwxyz"
 Sign = Literal["+", "-", "*", "/", "^", "%"]
+T = TypeVar("T")
 
 
 @frozen(kw_only=True)
@@ -24,14 +25,18 @@ class Size:
     """How large a problem is.
 
     Attributes:
-        level: 1, 2 or 3.
+        level: from 1 to 5.
         unknowns: most unknowns of a system, 2 or 3.
         coefficients: largest coefficient, from 3.
+        templates: ``common``, or ``held_out`` for sentences that only a test set uses.
+        words: letters, names and things.
     """
 
     level: int
     unknowns: int
     coefficients: int
+    templates: Templates = "common"
+    words: Words = WORDS["common"]
 
 
 @frozen(kw_only=True)
@@ -48,7 +53,8 @@ class Draft:
         values: of the unknowns.
         gold: the answer.
         lines: the reference solution: ``3 + 4 = 7``, ``20 % 50 = 10``, ``x = 5``.
-        form: the canonical form: it has numbers, but no letters, no words and no order.
+        form: the canonical form: it has numbers, but no letters, no words and no order;
+            `algebra_form.form_of` reads it off the finished problem.
     """
 
     phrasing: str
@@ -61,7 +67,7 @@ class Draft:
     values: tuple[Fraction, ...] = ()
     gold: Fraction
     lines: tuple[str, ...]
-    form: object
+    form: str
 
 
 @frozen
@@ -69,6 +75,12 @@ class Work:
     """Operations one after the other, written down as they are done."""
 
     lines: list[str] = field(factory=list)
+    steps: list[Step] = field(factory=list)
+
+    @property
+    def form(self) -> str:
+        """Return the canonical form of what was done."""
+        return form_of_steps(self.steps)
 
     def do(self, a: Fraction | int, sign: Sign, b: Fraction | int) -> Fraction:
         """Return ``a sign b``, exactly; ``a % b`` is a percent of b."""
@@ -87,6 +99,7 @@ class Work:
             case _:
                 result = left * right / 100
         self.lines.append(f"{left} {sign} {right} = {result}")
+        self.steps.append(Step(left, sign, right, result))
         return result
 
 
@@ -118,3 +131,21 @@ def signed(value: Fraction | int, plus: str = "plus", minus: str = "minus") -> s
 def nonzero(limit: int, stream: Random) -> int:
     """Draw a number from -limit to limit that is not 0."""
     return stream.choice((-1, 1)) * stream.randint(1, limit)
+
+
+def phrase(
+    size: Size, common: Mapping[str, T], held_out: Mapping[str, T], stream: Random
+) -> tuple[str, T] | None:
+    """Choose a name and a phrasing among those of the templates that are asked for.
+
+    Empty texts do not fit the problem's numbers; None when no phrasing does.
+    """
+    found = common if size.templates == "common" else held_out
+    names = [name for name, said in found.items() if said]
+    name = stream.choice(names) if names else None
+    return None if name is None else (name, found[name])
+
+
+def choose(size: Size, common: Sequence[T], held_out: Sequence[T], stream: Random) -> T:
+    """Choose among the ways to say something that the templates allow."""
+    return stream.choice(common if size.templates == "common" else held_out)

@@ -10,46 +10,68 @@ from attrs import frozen
 from fcpref.core.problems.algebra_draft import Draft, Sign, Size, Work
 
 if TYPE_CHECKING:
+    from fcpref.core.problems.algebra_words import Templates
     from fcpref.core.seeds import Random
 
 _LARGEST = 5_000
 _PAIR = 0.35
-_STEP: dict[str, dict[Sign, str]] = {
-    "steps": {
-        "+": "Add {b}.", "-": "Subtract {b}.", "*": "Multiply by {b}.", "/": "Divide by {b}.",
+_STEP: dict[Templates, dict[str, dict[Sign, str]]] = {
+    "common": {
+        "steps": {
+            "+": "Add {b}.", "-": "Subtract {b}.", "*": "Multiply by {b}.", "/": "Divide by {b}.",
+        },
+        "then": {
+            "+": "Then {b} is added.", "-": "Then {b} is subtracted.",
+            "*": "Then this is multiplied by {b}.", "/": "Then this is divided by {b}.",
+        },
     },
-    "then": {
-        "+": "Then {b} is added.", "-": "Then {b} is subtracted.",
-        "*": "Then this is multiplied by {b}.", "/": "Then this is divided by {b}.",
+    "held_out": {
+        "screen": {
+            "+": "You key in plus {b}.", "-": "You key in minus {b}.",
+            "*": "You key in times {b}.", "/": "You key in divided by {b}.",
+        },
+        "machine": {
+            "+": "A machine increases it by {b}.", "-": "A machine decreases it by {b}.",
+            "*": "A machine makes it {b} times as large.",
+            "/": "A machine divides it by {b}.",
+        },
     },
 }  # fmt: skip
 _PAIRED: dict[Sign, str] = {
     "+": "the sum of {a} and {b}", "-": "the difference of {a} and {b}",
     "*": "the product of {a} and {b}", "/": "the quotient of {a} and {b}",
 }  # fmt: skip
-_START = {"steps": "Start with {a}.", "then": "Someone writes down {a}."}
-_QUESTION = {"steps": "What do you get?", "then": "What is the result?"}
+_START = {
+    "steps": "Start with {a}.", "then": "Someone writes down {a}.",
+    "screen": "A screen shows {a}.", "machine": "The input is {a}.",
+}  # fmt: skip
+_QUESTIONS = {
+    "steps": ("What do you get?", "Which number do you get?"),
+    "then": ("What is the result?", "What comes out in the end?"),
+    "screen": ("What does the screen show now?", "Which number is on the screen now?"),
+    "machine": ("What is the output?", "Which number is the output?"),
+}
 
 
 @frozen
 class _Part:
-    """A number, or two joined: its value, as words, as a formula, as plain data."""
+    """A number, or two joined: its value, as words, as a formula."""
 
     value: Fraction
     words: str
     formula: str
-    form: object
 
 
 def draft_fraction(size: Size, stream: Random) -> Draft | None:
     """Return a calculation of level + 1 operations; None when the draw does not fit."""
     work = Work()
-    phrasing = stream.choice(tuple(_STEP))
+    told = _STEP[size.templates]
+    phrasing = stream.choice(tuple(told))
     left = size.level + 1
     start = _part(size, stream, work, pair=stream.random() < _PAIR)
     if start is None:
         return None
-    value, formula, form = start.value, start.formula, start.form
+    value, formula = start.value, start.formula
     left -= len(work.lines)
     sentences = [_START[phrasing].format(a=start.words)]
     while left > 0:
@@ -64,8 +86,7 @@ def draft_fraction(size: Size, stream: Random) -> Draft | None:
         left -= len(work.lines) - before
         whole = formula if len(sentences) == 1 else f"({formula})"
         formula = f"{whole} {sign} {part.formula}"
-        sentences.append(_STEP[phrasing][sign].format(b=part.words))
-        form = _form(sign, form, part.form)
+        sentences.append(told[phrasing][sign].format(b=part.words))
         if value == 0 or abs(value.numerator) > _LARGEST or value.denominator > _LARGEST:
             return None
     if value.denominator == 1 and stream.random() < 0.7:  # noqa: PLR2004
@@ -74,11 +95,11 @@ def draft_fraction(size: Size, stream: Random) -> Draft | None:
         phrasing=phrasing,
         sentences=tuple(sentences),
         formal=(formula,),
-        question=_QUESTION[phrasing],
+        question=stream.choice(_QUESTIONS[phrasing]),
         formal_question="Compute this.",
         gold=value,
         lines=tuple(work.lines),
-        form=["fraction", form],
+        form=f"fraction {work.form}",
     )
 
 
@@ -91,17 +112,11 @@ def _part(size: Size, stream: Random, work: Work, *, pair: bool) -> _Part | None
     if value == 0 or a.value == b.value:
         return None
     words = _PAIRED[sign].format(a=a.words, b=b.words)
-    return _Part(value, words, f"({a.formula} {sign} {b.formula})", _form(sign, a.form, b.form))
+    return _Part(value, words, f"({a.formula} {sign} {b.formula})")
 
 
 def _number(size: Size, stream: Random) -> _Part:
     bottom = stream.randint(2, size.coefficients + 3)
     top = stream.choice([n for n in range(1, 2 * bottom) if n % bottom])
     value = Fraction(top, bottom)
-    return _Part(value, str(value), f"({value})", str(value))
-
-
-def _form(sign: Sign, left: object, right: object) -> object:
-    if sign in "+*" and repr(right) < repr(left):
-        left, right = right, left
-    return [sign, left, right]
+    return _Part(value, str(value), f"({value})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from fcpref.core.problems.algebra_draft import Draft, Size, Work, nonzero
+from fcpref.core.problems.algebra_draft import Draft, Size, Work, choose, nonzero, phrase
 
 if TYPE_CHECKING:
     from fcpref.core.seeds import Random
@@ -14,9 +14,16 @@ _LARGEST = 200_000
 _RATIOS = (-3, -2, 2, 3, 4, 5, Fraction(1, 2), Fraction(3, 2), Fraction(1, 3), Fraction(5, 2))
 _GEOMETRIC = 0.3
 _FIND = ("What is term {n}?", "Find term {n}.", "Give the value of term {n}.")
+_OTHER_FIND = ("Which number is at place {n}?", "How large is the number at place {n}?")
 _SUM = (
     "What is the sum of the terms 1 to {n}?", "Add up the terms 1 to {n}. What is the sum?",
 )  # fmt: skip
+_OTHER_SUM = (
+    "How much do the numbers at places 1 to {n} make together?",
+    "What is the total of the first {n} numbers?",
+)
+_PLACE = ("Which place has the term {v}?", "The term at which place is {v}?")
+_OTHER_PLACE = ("Where does {v} stand?", "At which place does {v} come?")
 
 
 def draft_sequence(size: Size, stream: Random) -> Draft | None:
@@ -38,10 +45,9 @@ def _arithmetic(size: Size, stream: Random) -> Draft | None:
     gold = term
     if size.level > 1:
         gold = work.do(work.do(work.do(first, "+", term), "*", n), "/", 2)
-    phrasing, told = _stepping(first, step, stream)
+    said = _stepping(first, step, size, stream)
     return _draft(
-        phrasing, (told,), (f"a(1) = {first}", _rule(step)), n, gold, work,
-        ["arithmetic", first, step, n], stream, total=size.level > 1,
+        said, (f"a(1) = {first}", _rule(step)), n, gold, work, size, stream, total=size.level > 1,
     )  # fmt: skip
 
 
@@ -55,15 +61,21 @@ def _geometric(size: Size, stream: Random) -> Draft | None:
     else:
         top = work.do(work.do(ratio, "^", n), "-", 1)
         gold = work.do(work.do(top, "/", work.do(ratio, "-", 1)), "*", first)
-    told = {
+    common = {
         "times": f"The first term of a sequence is {first}. Each next term is {ratio} times the "
         "one before.",
         "ratio": f"A geometric sequence begins with {first} and has the ratio {ratio}.",
     }
-    phrasing = stream.choice(tuple(told))
+    held_out = {
+        "row": f"Numbers stand in a row. At the very left is {first}, and whoever goes one place "
+        f"to the right multiplies by {ratio}.",
+        "chain": f"A chain of numbers starts at {first}. A number of the chain times {ratio} is "
+        "its successor.",
+    }
+    said = phrase(size, common, held_out, stream)
     return _draft(
-        phrasing, (told[phrasing],), (f"a(1) = {first}", f"a(n + 1) = {ratio} * a(n)"), n, gold,
-        work, ["geometric", first, str(ratio), n], stream, total=size.level > 1,
+        said, (f"a(1) = {first}", f"a(n + 1) = {ratio} * a(n)"), n, gold, work, size, stream,
+        total=size.level > 1,
     )  # fmt: skip
 
 
@@ -76,16 +88,21 @@ def _two_terms(size: Size, stream: Random) -> Draft | None:
     work = Work()
     difference = work.do(work.do(high, "-", low), "/", work.do(j, "-", i))
     gold = work.do(work.do(work.do(n, "-", i), "*", difference), "+", low)
-    told = {
+    common = {
         "terms": f"In an arithmetic sequence term {i} is {low} and term {j} is {high}.",
         "steady": f"The terms of a sequence change by the same amount each time. Term {i} is "
         f"{low}, term {j} is {high}.",
     }
-    phrasing = stream.choice(tuple(told))
+    held_out = {
+        "row": f"Numbers stand in a row at equal distances. At place {i} there is {low}, at place "
+        f"{j} there is {high}.",
+        "ladder": f"The rungs of a ladder carry evenly growing or falling numbers: rung {i} has "
+        f"{low} and rung {j} has {high}.",
+    }
+    said = phrase(size, common, held_out, stream)
     return _draft(
-        phrasing, (told[phrasing],),
-        ("a is arithmetic", f"a({i}) = {low}", f"a({j}) = {high}"), n, gold, work,
-        ["two_terms", i, low, j, high, n], stream,
+        said, ("a is arithmetic", f"a({i}) = {low}", f"a({j}) = {high}"), n, gold, work, size,
+        stream,
     )  # fmt: skip
 
 
@@ -94,10 +111,11 @@ def _place(size: Size, stream: Random) -> Draft | None:
     value = first + (n - 1) * step
     work = Work()
     gold = work.do(work.do(work.do(value, "-", first), "/", step), "+", 1)
-    phrasing, told = _stepping(first, step, stream)
-    question = stream.choice(
-        ("Which place has the term {v}?", "The term at which place is {v}?")
-    ).format(v=value)
+    said = _stepping(first, step, size, stream)
+    if said is None:
+        return None
+    phrasing, told = said
+    question = choose(size, _PLACE, _OTHER_PLACE, stream).format(v=value)
     return Draft(
         phrasing=f"{phrasing}-place",
         sentences=(told,),
@@ -106,35 +124,40 @@ def _place(size: Size, stream: Random) -> Draft | None:
         formal_question="What is n?",
         gold=gold,
         lines=tuple(work.lines),
-        form=["sequence", "place", first, step, value],
+        form=f"sequence {work.form}",
     )
 
 
-def _draft(  # noqa: PLR0913 - the parts of every sequence problem
-    phrasing: str,
-    sentences: tuple[str, ...],
+def _draft(
+    said: tuple[str, str] | None,
     formal: tuple[str, ...],
     n: int,
     gold: Fraction,
     work: Work,
-    form: list[object],
+    size: Size,
     stream: Random,
     *,
     total: bool = False,
 ) -> Draft | None:
-    if abs(gold) > _LARGEST or gold.denominator > _LARGEST:
+    if said is None or abs(gold) > _LARGEST or gold.denominator > _LARGEST:
         return None
-    plain = [str(part) if isinstance(part, Fraction) else part for part in form]
+    phrasing, told = said
     return Draft(
         phrasing=f"{phrasing}-sum" if total else phrasing,
-        sentences=sentences,
+        sentences=(told,),
         formal=formal,
-        question=stream.choice(_SUM if total else _FIND).format(n=n),
+        question=_asked(size, stream, total=total).format(n=n),
         formal_question=f"Find a(1) + ... + a({n})." if total else f"Find a({n}).",
         gold=gold,
         lines=tuple(work.lines),
-        form=["sequence", "sum" if total else "term", *plain],
+        form=f"sequence {work.form}",
     )
+
+
+def _asked(size: Size, stream: Random, *, total: bool) -> str:
+    if total:
+        return choose(size, _SUM, _OTHER_SUM, stream)
+    return choose(size, _FIND, _OTHER_FIND, stream)
 
 
 def _start(size: Size, stream: Random) -> tuple[int, int, int]:
@@ -142,17 +165,22 @@ def _start(size: Size, stream: Random) -> tuple[int, int, int]:
     return nonzero(10 * most, stream), nonzero(3 * most, stream), stream.randint(5, 60)
 
 
-def _stepping(first: int, step: int, stream: Random) -> tuple[str, str]:
+def _stepping(first: int, step: int, size: Size, stream: Random) -> tuple[str, str] | None:
     more = f"{abs(step)} {'more' if step > 0 else 'less'}"
-    told = {
+    common = {
         "steps": f"The first term of a sequence is {first}. Each next term is {more} than the one "
         "before.",
         "difference": f"An arithmetic sequence begins with {first} and has the difference {step}.",
         "list": f"A list of numbers begins {first}, {first + step}, {first + 2 * step} and goes on "
         f"in steps of {step}.",
     }
-    phrasing = stream.choice(tuple(told))
-    return phrasing, told[phrasing]
+    turn = f"{'up' if step > 0 else 'down'} by {abs(step)}"
+    held_out = {
+        "row": f"Numbers stand in a row. At the very left is {first}, and each place to the right "
+        f"goes {turn}.",
+        "counter": f"A counter shows {first} at place 1 and goes {turn} with every click.",
+    }
+    return phrase(size, common, held_out, stream)
 
 
 def _rule(step: int) -> str:

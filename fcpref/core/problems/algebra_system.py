@@ -7,11 +7,19 @@ from itertools import permutations
 from typing import TYPE_CHECKING
 
 from fcpref.core.problems.algebra_draft import (
-    LETTERS,
     Draft,
     Size,
+    choose,
     nonzero,
     show_linear,
+)
+from fcpref.core.problems.algebra_form import equations_form
+from fcpref.core.problems.algebra_system_words import (
+    ORDINARY,
+    OTHER,
+    WITH_ANY_NUMBERS,
+    Row,
+    say_system,
 )
 
 if TYPE_CHECKING:
@@ -19,13 +27,8 @@ if TYPE_CHECKING:
 
     from fcpref.core.seeds import Random
 
-Row = tuple[int, ...]
 _QUESTIONS = ("What is {asked}?", "Find {asked}.", "Give the value of {asked}.")
-_ITEMS = (
-    ("pen", "book", "cup"), ("apple", "melon", "lemon"), ("chair", "table", "lamp"),
-    ("shirt", "hat", "belt"),
-)  # fmt: skip
-_COLOURS = (("red", "blue", "green"), ("small", "large", "huge"))
+_OTHER_QUESTIONS = ("How much is {asked}?", "Work out {asked}.")
 _ABSENT = 0.3
 
 
@@ -33,14 +36,15 @@ def draft_system(size: Size, stream: Random) -> Draft | None:
     """Return a system; None when the draw does not fit.
 
     Level 1 has two unknowns and asks for one, so that one is eliminated; level 2 asks for an
-    expression of both, so that the other is found by back-substitution; level 3 has as many
-    unknowns as are allowed, or values that are not whole.
+    expression of both, so that the other is found by back-substitution; level 3 and above has as
+    many unknowns as are allowed, or values that are not whole.
     """
-    count = size.unknowns if size.level == 3 else 2  # noqa: PLR2004
-    letters = stream.sample(LETTERS, count)
-    names = ["shop", "bags", "numbers", "lists", *(["tickets"] if count == 2 else [])]  # noqa: PLR2004
-    phrasing = stream.choice(names)
-    free = phrasing in {"numbers", "lists"}
+    count = size.unknowns if size.level >= 3 else 2  # noqa: PLR2004
+    letters = stream.sample(size.words.letters, count)
+    phrasing = choose(size, ORDINARY, OTHER, stream)
+    if phrasing == "tickets" and count > 2:  # noqa: PLR2004
+        return None
+    free = phrasing in WITH_ANY_NUMBERS
     values = _values(count, free=free, level=size.level, stream=stream)
     rows = [_row(count, size.coefficients, free=free, stream=stream) for _ in range(count)]
     if phrasing == "tickets":
@@ -55,18 +59,17 @@ def draft_system(size: Size, stream: Random) -> Draft | None:
     )
     if any(total == 0 for total in totals):
         return None
-    tell = {"shop": _shop, "bags": _bags, "tickets": _tickets}.get(phrasing, _numbers)
     return Draft(
         phrasing=phrasing,
-        sentences=tell(letters, rows, totals, phrasing, stream),
+        sentences=say_system(phrasing, letters, rows, totals, size.words, stream),
         formal=equations,
-        question=stream.choice(_QUESTIONS).format(asked=asked),
+        question=choose(size, _QUESTIONS, _OTHER_QUESTIONS, stream).format(asked=asked),
         equations=equations,
         asked=asked,
         values=tuple(values),
         gold=sum((a * x for a, x in zip(wanted, values, strict=True)), Fraction(0)),
         lines=tuple(f"{letter} = {x}" for letter, x in zip(letters, values, strict=True)),
-        form=_form(rows, totals, wanted),
+        form=equations_form(equations, asked),
     )
 
 
@@ -105,105 +108,3 @@ def _determinant(rows: Sequence[Row]) -> int:
             product *= row[column]
         total += product
     return total
-
-
-def _form(rows: Sequence[Row], totals: Sequence[Fraction], wanted: Row) -> object:
-    """Return what no renaming of unknowns and no reordering of equations changes."""
-    return min(
-        [
-            "system",
-            sorted(
-                [*(row[i] for i in order), str(total)]
-                for row, total in zip(rows, totals, strict=True)
-            ),
-            [wanted[i] for i in order],
-        ]
-        for order in permutations(range(len(wanted)))
-    )
-
-
-def _shop(
-    letters: Sequence[str], rows: Sequence[Row], totals: Sequence[Fraction], _: str, stream: Random
-) -> tuple[str, ...]:
-    items = stream.sample(stream.choice(_ITEMS), len(letters))
-    prices = [
-        f"one {item} costs {letter} dollars" for item, letter in zip(items, letters, strict=True)
-    ]
-    verb = stream.choice(("cost", "are sold for"))
-    return (
-        f"O{_listed(prices)[1:]}.",
-        *(
-            f"{_listed(_counted(row, items))} {verb} ${total} in all."
-            for row, total in zip(rows, totals, strict=True)
-        ),
-    )
-
-
-def _bags(
-    letters: Sequence[str], rows: Sequence[Row], totals: Sequence[Fraction], _: str, stream: Random
-) -> tuple[str, ...]:
-    kinds = [f"{colour} bag" for colour in stream.sample(stream.choice(_COLOURS), len(letters))]
-    weights = [f"one {kind} weighs {v} kilograms" for kind, v in zip(kinds, letters, strict=True)]
-    return (
-        f"O{_listed(weights)[1:]}.",
-        *(
-            f"{_listed(_counted(row, kinds))} weigh {total} kilograms together."
-            for row, total in zip(rows, totals, strict=True)
-        ),
-    )
-
-
-def _tickets(
-    letters: Sequence[str], rows: Sequence[Row], totals: Sequence[Fraction], _: str, stream: Random
-) -> tuple[str, ...]:
-    place = stream.choice(("museum", "zoo", "theater", "pool"))
-    x, y = letters
-    a, b = rows[1]
-    return (
-        f"{x} adults and {y} children visit a {place}, {totals[0]} people in all.",
-        f"An adult pays ${a} and a child ${b}. All of them pay ${totals[1]}.",
-    )
-
-
-def _numbers(
-    letters: Sequence[str],
-    rows: Sequence[Row],
-    totals: Sequence[Fraction],
-    phrasing: str,
-    _: Random,
-) -> tuple[str, ...]:
-    lists = phrasing == "lists"
-    lead, verb = ("Call the numbers {0}.", "gives") if lists else ("{0} are numbers.", "is")
-    return (
-        lead.format(_listed(letters)),
-        *(
-            f"{_multiples(row, letters, phrasing)} {verb} {total}."
-            for row, total in zip(rows, totals, strict=True)
-        ),
-    )
-
-
-def _multiples(row: Row, letters: Sequence[str], phrasing: str) -> str:
-    out = ""
-    for value, letter in zip(row, letters, strict=True):
-        if value:
-            size = "" if abs(value) == 1 else f"{abs(value)} times "
-            joint = " minus " if value < 0 else " plus "
-            if phrasing == "lists":
-                joint = ", less " if value < 0 else ", with "
-            out += f"{joint if out else ''}{size}{letter}"
-    return out
-
-
-def _counted(row: Row, items: Sequence[str]) -> list[str]:
-    return [
-        f"{count} {item}{'' if count == 1 else 's'}"
-        for count, item in zip(row, items, strict=True)
-        if count
-    ]
-
-
-def _listed(parts: Sequence[str]) -> str:
-    if len(parts) == 1:
-        return parts[0]
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"

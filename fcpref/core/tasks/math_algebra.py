@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fcpref.core.codec import structure
@@ -19,6 +20,23 @@ if TYPE_CHECKING:
 
 _EXEMPLAR_SEED = 24_101_889
 _EXEMPLAR_INDICES = (0, 4, 6, 3)  # an equation, a sequence, a system, a percentage
+_TEST_SETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        "held-out-templates": MappingProxyType({"templates": "held_out"}),
+        # Fractions and sequences have no words to hold out.
+        "held-out-vocabulary": MappingProxyType(
+            {"vocabulary": "held_out", "kinds": ("linear", "system", "percent")}
+        ),
+        "deep": MappingProxyType(
+            {
+                "kinds": ("system", "fraction", "percent"),
+                "min_level": 4,
+                "max_level": 5,
+                "unknowns": 3,
+            }
+        ),
+    }
+)
 _NUMBERS = ("Add", "Subtract", "Multiply", "Divide", "Power", "Percent")
 
 
@@ -48,4 +66,5 @@ TASK = Task(
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,
+    test_sets=_TEST_SETS,
 )

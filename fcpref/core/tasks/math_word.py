@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fcpref.core.codec import structure
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 _EXEMPLAR_SEED = 24_101_889
 _EXEMPLAR_INDICES = (0, 1, 2, 3)  # 1, 2, 3 and 4 steps
+_TEST_SETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        "held-out-templates": MappingProxyType({"templates": "held_out"}),
+        "held-out-vocabulary": MappingProxyType({"vocabulary": "held_out"}),
+        "deep": MappingProxyType({"min_steps": 6, "max_steps": 8}),
+    }
+)
 
 
 def _generate(knobs: Mapping[str, object], seed: int, split: Split, index: int) -> Problem:
@@ -41,4 +49,5 @@ TASK = Task(
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,
+    test_sets=_TEST_SETS,
 )

@@ -1,0 +1,135 @@
+"""Situations of family `word` about lengths and times."""
+
+from __future__ import annotations
+
+from fcpref.core.problems.word_moves import Situation, move
+
+_WOOD = ("How many {unit} of wood does {name} have now?", "How much wood is there, in {unit}?")
+_READ = ("How many pages does {name} read in all?", "How many pages is this in all?")
+_TIME = ("How many {unit} does this take {name}?", "How long is {name} busy, in {unit}?")
+_CLOTH = ("How many {unit} of cloth does {name} have now?", "How much cloth is it, in {unit}?")
+_COSTS = ("How many dollars does this cost {name}?", "What does {name} pay for this, in dollars?")
+
+WORKSHOP = Situation(
+    name="workshop",
+    things=("shelf", "fence", "bench"),
+    other_things=("cabin", "ladder", "bridge"),
+    units=(("l", "centimeters"),),
+    moves=(
+        move("start>l", "", "large@centimeters", _WOOD,
+             "{name} has {b} of wood for a {things}.",
+             "To build a {things}, {name} buys {b} of wood."),
+        move("start>l", "b * c", "few count@centimeters", _WOOD,
+             "{name} has {b} boards of {c} each for a {things}.",
+             "For a {things} {name} has {b} boards, and each is {c} long."),
+        move("l>l", "x + b", "count@centimeters", _WOOD,
+             "{name} finds {b} more wood in the cellar.",
+             "{other} leaves {name} {b} of the same wood."),
+        move("l>l", "x - b", "below@centimeters", _WOOD,
+             "{name} cuts off {b} of the wood and burns it.",
+             "{name} gives {other} {b} of the wood."),
+        move("l>l", "b * c; x - y", "few few@centimeters", _WOOD,
+             "{name} saws off {b} pieces of {c} each.",
+             "For {b} handles {name} takes away {c} of the wood each."),
+        move("l>l", "x / b; x - y", "part", _WOOD,
+             "{name} uses {b} of the wood for a frame.", "A frame takes up {b} of the wood."),
+        move("l>l", "b % x; x - y", "percent", _WOOD,
+             "As waste {name} loses {b}% of the wood.",
+             "Worms have spoiled {b}% of the wood, which {name} throws out."),
+        move("l>l", "x * b", "times", _WOOD,
+             "{other} has {b} as much wood as {name}.",
+             "For a larger {things} {other} has {b} as much wood as {name}.", switch=True),
+        move("l>k", "x / b", "divisor@centimeters", "How many parts does {name} get?",
+             "{name} saws all the wood into parts of {b}.",
+             "All the wood is cut into parts that are {b} long."),
+        move("k>s", "x * b", "few", "How many screws does {name} need?",
+             "Every part needs {b} screws.", "{name} drives {b} screws into each part."),
+        move("s>m", "x * b", "price@dollars", _COSTS,
+             "A screw costs {name} {b}.", "{name} pays {b} for each of the screws."),
+    ),
+    asides=(
+        "The workshop has {n} lamps.", "{other} owns {n} hammers.", "The saw has {n} teeth.",
+    ),
+)  # fmt: skip
+
+READING = Situation(
+    name="reading",
+    things=("novel", "comic", "play"),
+    other_things=("thriller", "diary", "saga"),
+    units=(("t", "minutes"),),
+    moves=(
+        move("start>p", "", "large", _READ,
+             "{name} has a {things} of {b} pages to read.",
+             "A {things} that {name} wants to read has {b} pages."),
+        move("start>p", "b * c", "few@days count", _READ,
+             "{name} reads {c} pages of a {things} a day for {b}.",
+             "For {b} {name} reads in a {things}, {c} pages every day."),
+        move("p>p", "x + b", "count", _READ,
+             "{name} also reads {b} pages of a magazine.",
+             "From another book {name} has to read {b} pages more."),
+        move("p>p", "x - b", "below", _READ,
+             "{name} skips {b} of these pages.", "Of these pages {name} leaves out {b}."),
+        move("p>p", "x / b; x - y", "part", _READ,
+             "{name} skips {b} of all these pages, as they are boring.",
+             "As pictures fill {b} of the pages, {name} does not count those."),
+        move("p>p", "b % x; x + y", "percent", _READ,
+             "{other} reads {b}% more pages than {name}.",
+             "The number of pages that {other} reads is {b}% larger than that of {name}.",
+             switch=True),
+        move("p>p", "x * b", "times", _READ,
+             "{other} reads {b} as many pages as {name}.",
+             "The number of pages that {other} reads is {b} that of {name}.", switch=True),
+        move("p>t", "x * b", "few@minutes!", _TIME,
+             "{name} needs {b} for a page.", "A page takes {name} {b}."),
+        move("t>t", "x + b", "count@minutes", _TIME,
+             "A walk in between takes {b}.", "{name} spends another {b} on notes."),
+        move("t>t", "x - b", "below@minutes", _TIME,
+             "{other} needs {b} less than {name}.",
+             "{name} needs {b} more than {other}.", switch=True),
+        move("t>e", "x / b", "divisor@minutes", "On how many evenings does {name} read?",
+             "{name} divides this time into evenings of {b}.",
+             "On an evening {name} has {b} for this."),
+    ),
+    asides=(
+        "The book was printed {n} years ago.", "{other} owns {n} bookmarks.",
+        "The lamp cost {n} dollars.",
+    ),
+)  # fmt: skip
+
+SEWING = Situation(
+    name="sewing",
+    things=("curtains", "dresses", "flags"),
+    other_things=("aprons", "quilts", "cushions"),
+    units=(("l", "inches"),),
+    moves=(
+        move("start>l", "", "large@inches", _CLOTH,
+             "{name} has {b} of cloth for {things}.", "To sew {things}, {name} buys {b} of cloth."),
+        move("start>l", "b * c", "few count@inches", _CLOTH,
+             "{name} has {b} rolls with {c} of cloth each for {things}.",
+             "For {things} {name} buys {b} rolls of cloth, each {c} long."),
+        move("l>l", "x + b", "count@inches", _CLOTH,
+             "{other} gives {name} {b} more cloth.", "{name} buys another {b} of the cloth."),
+        move("l>l", "x - b", "below@inches", _CLOTH,
+             "{name} cuts away {b} of stained cloth.", "Mice ruin {b} of the cloth."),
+        move("l>l", "x / b; x - y", "part", _CLOTH,
+             "{name} uses {b} of the cloth for a tent.", "A tent takes {b} of the cloth."),
+        move("l>l", "b % x; x - y", "percent", _CLOTH,
+             "When {name} washes the cloth, it shrinks by {b}%.",
+             "In hot water the cloth loses {b}% of its length."),
+        move("l>l", "b * c; x - y", "few few@inches", _CLOTH,
+             "{name} makes {b} ties from {c} of the cloth each.",
+             "For {b} belts {name} uses {c} of the cloth each."),
+        move("l>k", "x / b", "divisor@inches", "How many {things} can {name} make?",
+             "The {things} take {b} of cloth each.",
+             "Each of the {things} is made from {b} of cloth."),
+        move("k>k", "x - b", "below@pieces", "How many of the {things} does {name} have left?",
+             "{name} sells {b} of the {things}.", "{other} takes {b} of the finished {things}."),
+        move("k>m", "x * b", "price@dollars", "How many dollars does {name} get?",
+             "{name} sells all these {things} for {b} each.",
+             "A store buys all these {things} from {name} at {b} each."),
+    ),
+    asides=(
+        "{other} has {n} spools of thread.", "The needle box holds {n} needles.",
+        "The machine weighs {n} pounds.",
+    ),
+)  # fmt: skip
