@@ -372,12 +372,15 @@ def models_problems(splits: tuple[Split, ...] = ("train",)) -> SearchStrategy[Pr
 def forms_specs(max_steps: int = 6) -> SearchStrategy[FormsSpec]:
     """Return knobs that leave problems to be found quickly in every split."""
     return st.builds(
-        lambda low, high, quantifiers: FormsSpec(
-            min_steps=min(low, high), max_steps=max(low, high), quantifiers=quantifiers
+        lambda low, high, **knobs: FormsSpec(
+            min_steps=min(low, high), max_steps=max(low, high), **knobs
         ),
         st.integers(1, max_steps),
         st.integers(1, max_steps),
-        st.integers(1, 3),
+        quantifiers=st.integers(1, 3),
+        formal=st.booleans(),
+        templates=st.sampled_from(HELD),
+        vocabulary=st.sampled_from(HELD),
     )
 
 
