@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcpref.core.chains import Limits, Reply, advance, begin, finish, replay
-from fcpref.core.functions import Call, FailureCode, Memory, read_call, show_call
+from fcpref.core.functions import Call, FailureCode, Memory, parse_call, read_call, show_call
 from fcpref.core.functions.forms import FUNCTIONS, MAX_SENTENCE, current
 from fcpref.core.logic import (
+    alpha_equivalent,
     count_structures,
     evaluate,
     free_names,
@@ -485,6 +486,40 @@ def test_another_order_of_rewrites_is_as_good():
 )
 def test_guesses_and_unfinished_sentences_are_not_correct(lines, expected):
     assert verdict(*lines) is expected
+
+
+@given(forms_problems())
+def test_the_given_sentence_as_it_is_is_a_wrong_answer(problem):
+    given_ = answer(problem.claim.text)
+    assert verdict(given_, problem=problem) is Verdict.WRONG_ANSWER
+    *rewrites, _ = TASK.oracle(problem)
+    assert verdict(*rewrites, given_, problem=problem) is Verdict.WRONG_ANSWER
+
+
+@given(forms_problems())
+def test_the_answer_in_a_thought_or_a_check_supports_nothing(problem):
+    *rewrites, last = TASK.oracle(problem)
+    sentence = parse_call(last).keywords[0][1]
+    copied = [
+        show_call(Call(function=name, positional=(sentence,))) for name in ("Reasoning", "Check")
+    ]
+    assert verdict(*copied, last, problem=problem) is Verdict.UNSUPPORTED
+    assert verdict(*rewrites[:-1], *copied, last, problem=problem) is Verdict.UNSUPPORTED
+
+
+@given(forms_problems(), st.data())
+def test_rewriting_something_else_supports_nothing(problem, data):
+    """Only the last rewrites lead to the answer; another one in their place does not."""
+    *rewrites, last = TASK.oracle(problem)
+    memory = Memory(problem=problem)
+    for line in rewrites[:-1]:
+        memory = read_call(line, TASK.toolbox, memory).memory
+    name = data.draw(st.sampled_from([f.signature.name for f in FUNCTIONS[:-1]]))
+    part = data.draw(st.sampled_from(subformulas(current(memory))))
+    other = show_call(Call(function=name, positional=(show(part),)))
+    after = read_call(other, TASK.toolbox, memory).memory
+    if not alpha_equivalent(current(after), final(problem)):
+        assert verdict(*rewrites[:-1], other, last, problem=problem) is Verdict.UNSUPPORTED
 
 
 @given(forms_problems())

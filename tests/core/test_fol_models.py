@@ -495,6 +495,40 @@ def test_guesses_unrelated_calls_and_other_sentences_support_nothing(lines):
     assert answered(*lines) is Verdict.UNSUPPORTED
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (),
+        ("Domain()", "Check('Red(x)')"),
+        ("Holds('Big(ann)')", "Holds('Likes(x, y)')"),
+        ("Reasoning('forall x. (Big(x) -> Red(x)) is true.')",),
+        (*BUILT[:3], "Reasoning('forall x. (Big(x) -> Red(x)) is true. Answer: True')"),
+    ],
+)
+@pytest.mark.parametrize("guess", LABELS)
+def test_a_coin_flip_after_calls_that_establish_nothing_is_never_correct(lines, guess):
+    expected = Verdict.UNSUPPORTED if guess == PROBLEM.gold else Verdict.WRONG_ANSWER
+    assert score(PROBLEM, [*lines, f"Answer(value='{guess}')"]).verdict is expected
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Holds('Red(x)')", "ForAll('x', 'Red(x)')"),
+        ("Holds('Big(ann)')",),
+        (*BUILT[:2], "Not('Red(x)')", "Not('Big(x)')", "Implies('not Red(x)', 'not Big(x)')",
+         "ForAll('x', 'not Red(x) -> not Big(x)')"),
+        (*BUILT[:2], "Not('Big(x)')", "Or('not Big(x)', 'Red(x)')",
+         "ForAll('x', 'not Big(x) or Red(x)')"),
+        (*BUILT, "Not('forall x. (Big(x) -> Red(x))')",
+         "Not('not (forall x. (Big(x) -> Red(x)))')"),
+    ],
+)  # fmt: skip
+def test_another_sentence_that_is_as_true_supports_nothing(lines):
+    assert told(*lines).endswith("is true.")
+    assert answered(*lines) is Verdict.UNSUPPORTED
+
+
 @given(models_problems())
 def test_answering_at_once_or_one_call_too_early_is_unsupported(problem):
     *built, answer = TASK.oracle(problem)

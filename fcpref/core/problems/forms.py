@@ -104,12 +104,12 @@ def generate(spec: FormsSpec, *, seed: int, split: Split, index: int) -> Problem
     stream = derive(seed, TASK, split, index, "problem")
     for _ in range(_TRIES):
         sentence = draw_sentence(wanted, spec.quantifiers, spec.vocabulary, stream)
-        if _steps(target, sentence, wanted) is None:
+        if way_to(target, sentence, wanted) is None:
             continue
         # Other atoms under the same connectives take as many rewrites: the cheaper second chance
         # where the first sentence is of another split.
         for _ in range(_FILLINGS):
-            steps = _steps(target, sentence, wanted)
+            steps = way_to(target, sentence, wanted)
             if steps is not None and split_of(form_of(sentence)) == split:
                 problem = _problem(spec, sentence, steps, target, stream)
                 if problem is not None:
@@ -148,7 +148,7 @@ def sentence_of(problem: Problem) -> Formula:
     return parse(problem.claim.formula)
 
 
-def _steps(target: str, sentence: Formula, wanted: int) -> tuple[RewriteStep, ...] | None:
+def way_to(target: str, sentence: Formula, wanted: int) -> tuple[RewriteStep, ...] | None:
     """Return the way to a form, where it takes as many rewrites as wanted and can be written."""
     if not _fit(sentence):
         return None
