@@ -10,7 +10,7 @@ from fcpref.core.problems import forms, models
 from fcpref.core.problems.forms_draw import other_atoms
 from fcpref.core.seeds import derive
 from tests.bag_of_words import accuracy
-from tests.meaning import same_on_structures, wrong_steps
+from tests.meaning import same_on_structures, truth_by_sets, wrong_steps
 
 
 def normal(text):
@@ -56,12 +56,15 @@ def test_20000_problems_share_no_form_or_text_between_splits(family):
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_the_words_of_20000_problems_do_not_tell_the_label(name):
+def test_the_labels_of_20000_problems_are_balanced_right_and_not_told_by_words(name):
     drawn = [
         models.generate(SPECS[name], seed=7, split="train", index=index) for index in range(20_000)
     ]
     labels = [one.gold for one in drawn]
     assert all(abs(count / 20_000 - 0.5) < 0.02 for count in Counter(labels).values())
+    for one in drawn:
+        truth = truth_by_sets(parse(one.claim.formula), models.world_of(one))
+        assert one.gold == str(truth), one.index
     # The standard error is 0.7 points.
     assert accuracy([one.text for one in drawn], labels) < 0.53
 
