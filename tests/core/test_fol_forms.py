@@ -36,6 +36,7 @@ from fcpref.core.problems.sentence_english import WORDINGS, read_sentence
 from fcpref.core.problems.split import split_of
 from fcpref.core.problems.world_words import HELD, WORDS
 from fcpref.core.scores import Score, Verdict
+from fcpref.core.seeds import derive
 from fcpref.core.tasks.fol_forms import TASK
 from fcpref.errors import CodecError, ProblemError
 from tests.meaning import same_on_structures, skolem_truth, wrong_steps
@@ -567,6 +568,26 @@ def test_a_hostile_answer_is_judged_at_once(target, hostile):
 
 def test_a_problem_without_a_sentence_has_no_oracle_chain():
     assert TASK.oracle(evolve(NOT_ALL, claim=None)) == ()
+
+
+def test_random_calls_on_random_parts_hardly_ever_come_to_an_answer():
+    # Whoever sees which rewrites fit gets there by any of them; who guesses what fits does not.
+    names, correct = [f.signature.name for f in FUNCTIONS[:-1]], 0
+    for index in range(60):
+        problem = generate(FormsSpec(), seed=3, split="train", index=index)
+        stream = derive(3, "luck", index)
+        target, phrasing = target_of(problem), phrasing_in(problem.tags)
+        state = begin(TASK.toolbox, problem, (), Limits())
+        while state.stop is None:
+            sentence = current(state.memory)
+            part = stream.choice(subformulas(sentence))
+            done = FORMS[target](sentence)
+            name = "Answer" if done else stream.choice(names)
+            text = say(sentence if done else part, phrasing)
+            call = show_call(Call(function=name, positional=(text,)))
+            state = advance(state, Reply(text=call))
+        correct += TASK.score(finish(state, "test", 0), problem).correct
+    assert correct <= 3
 
 
 # --- the task -----------------------------------------------------------------------------------
