@@ -46,7 +46,8 @@ LABELS = ("True", "False")
 VARIABLES = ("x", "y", "z", "u", "v", "w")
 MAX_CALLS = 18
 MAX_TEXT = 160
-_TRIES = 4_000
+_TRIES = 20_000
+_WORLDS = 20
 _HALF = 0.5
 
 
@@ -148,9 +149,13 @@ def _draw(
         sentence = _grow(depth, spec.connectives, (), names, stream)
         if not _fit(sentence):
             continue
-        pair = draw_pair(names, sentence, table, stream)
-        if pair is not None and split_of(form_of(pair[label], sentence)) == split:
-            return pair[label], sentence
+        # Sentences that fit are rare at some knobs, and other worlds may be of the right split.
+        for _ in range(_WORLDS):
+            pair = draw_pair(names, sentence, table, stream)
+            if pair is None:
+                break
+            if split_of(form_of(pair[label], sentence)) == split:
+                return pair[label], sentence
     raise ProblemError(f"no {label} problem of depth {depth} found with {spec}")
 
 
