@@ -1,13 +1,19 @@
 """Whether a rewritten sentence says what the given one does: by enumeration and by z3."""
 
 from fcpref.core.logic import (
+    And,
     Apply,
+    Atom,
+    Exists,
     ForAll,
     Implies,
+    Not,
+    Or,
     Structure,
     Vocabulary,
     count_structures,
     evaluate,
+    free_names,
     structures,
     substitute,
     vocabulary,
@@ -62,14 +68,18 @@ def wrong_steps(sentence, steps):
     """Return the steps that z3 refutes.
 
     A rewrite is to be an equivalence. A Skolem step is to entail what it came from, and to follow
-    from it and from what defines the function: where there is a y with A, the
-    function gives one.
+    from it and from what defines the function: where there is a y with A, the function gives one.
+    Such a function exists only where it takes all the universal variables before the y.
     """
     wrong = []
     for step in steps:
         if step.name == "skolemise":
             axiom = skolem_axiom(sentence, step)
-            answers = entails([step.result], sentence), entails([sentence, axiom], step.result)
+            answers = (
+                (entails([step.result], sentence), entails([sentence, axiom], step.result))
+                if axiom is not None
+                else (False,)
+            )
         else:
             answers = (equivalent(sentence, step.result),)
         if False in answers:  # None: z3 gave up within its bound, about once in 500 steps
@@ -79,16 +89,47 @@ def wrong_steps(sentence, steps):
 
 
 def skolem_axiom(sentence, step):
+    """Return what defines the new name; None where it is no name that could be so defined."""
     new = new_names(sentence, step.result)
     before = []
     for kind, variable in split_prefix(sentence)[0]:
         if kind is not ForAll:
             break
         before.append(variable)
-    names = [*(name for name, _ in new.functions), *new.constants]
-    # The variable may have been idle; then no name is new and nothing is to be defined.
-    witness = Apply(names[0], tuple(before)) if new.functions else (names or ["a"])[0]
+    universal = tuple(dict.fromkeys(before))
+    if not new.functions and not new.constants:
+        # An idle variable needs no witness.
+        idle = step.part.variable not in free_names(step.part.body)
+        return Implies(step.part, step.part.body) if idle else None
+    if universal and [places for _, places in new.functions] == [len(universal)]:
+        witness = Apply(new.functions[0][0], universal)
+    elif not universal and len(new.constants) == 1:
+        witness = new.constants[0]
+    else:
+        return None
     axiom = Implies(step.part, substitute(step.part.body, {step.part.variable: witness}))
     for variable in reversed(before):
         axiom = ForAll(variable, axiom)
     return axiom
+
+
+def truth_by_sets(formula, world, values=()):
+    """Decide a formula by the sets of individuals that satisfy it, without `evaluate`."""
+    values = dict(values)
+    match formula:
+        case Atom(predicate, terms):
+            return tuple(values.get(term, term) for term in terms) in world.relations[predicate]
+        case Not(body):
+            return not truth_by_sets(body, world, values)
+        case And(left, right):
+            return {True} == {truth_by_sets(one, world, values) for one in (left, right)}
+        case Or(left, right):
+            return True in {truth_by_sets(one, world, values) for one in (left, right)}
+        case Implies(left, right):
+            return truth_by_sets(left, world, values) <= truth_by_sets(right, world, values)
+        case ForAll(name, body) | Exists(name, body):
+            good = [
+                one for one in world.domain if truth_by_sets(body, world, {**values, name: one})
+            ]
+            return len(good) == len(world.domain) if isinstance(formula, ForAll) else bool(good)
+    raise AssertionError(formula)

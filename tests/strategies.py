@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import string
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar, get_args
@@ -35,6 +36,7 @@ from fcpref.core.logic import (
     Or,
     Structure,
     Term,
+    parse,
     show,
 )
 from fcpref.core.logic.chaining import Rule
@@ -49,6 +51,8 @@ from fcpref.core.problems.folio import read_row
 from fcpref.core.problems.forms import FormsSpec
 from fcpref.core.problems.models import ModelsSpec
 from fcpref.core.problems.problem import SPLITS, Split
+from fcpref.core.problems.world_words import HELD
+from fcpref.core.problems.world_words import WORDS as WORLD_WORDS
 from fcpref.core.scores import Score, ScoredChain, Verdict
 
 if TYPE_CHECKING:
@@ -206,6 +210,18 @@ def small_formulas(
     return st.recursive(st.one_of(leaves), grow, max_leaves=max_leaves)
 
 
+def worded_formulas(max_leaves: int = 6) -> SearchStrategy[Formula]:
+    """Return formulas whose names are words of a world, Skolem names among the terms."""
+    names = {"P": "Big", "Q": "Wise", "R": "Likes", "a": "ann", "f": "sk_x", "y": "sk_y_"}
+    return st.builds(
+        lambda formula, kept: parse(
+            re.sub(r"\b[A-Za-z]\b", lambda m: {**names, **kept}.get(m[0], m[0]), show(formula))
+        ),
+        small_formulas(max_leaves, functions=True, equality=False),
+        st.sampled_from(({"y": "y"}, {})),
+    )
+
+
 def small_structures(max_size: int = 3) -> SearchStrategy[Structure]:
     """Return structures that interpret `small_formulas`, free names included."""
 
@@ -356,6 +372,8 @@ def models_specs() -> SearchStrategy[ModelsSpec]:
         relations=st.integers(1, 2),
         connectives=st.integers(1, 2),
         formal=st.booleans(),
+        templates=st.sampled_from(HELD),
+        vocabulary=st.sampled_from(HELD),
     )
 
 
@@ -375,12 +393,15 @@ def models_problems(splits: tuple[Split, ...] = ("train",)) -> SearchStrategy[Pr
 def forms_specs(max_steps: int = 6) -> SearchStrategy[FormsSpec]:
     """Return knobs that leave problems to be found quickly in every split."""
     return st.builds(
-        lambda low, high, quantifiers: FormsSpec(
-            min_steps=min(low, high), max_steps=max(low, high), quantifiers=quantifiers
+        lambda low, high, **knobs: FormsSpec(
+            min_steps=min(low, high), max_steps=max(low, high), **knobs
         ),
         st.integers(1, max_steps),
         st.integers(1, max_steps),
-        st.integers(1, 3),
+        quantifiers=st.integers(1, 3),
+        formal=st.booleans(),
+        templates=st.sampled_from(HELD),
+        vocabulary=st.sampled_from(HELD),
     )
 
 
@@ -513,9 +534,10 @@ def folio_replies() -> SearchStrategy[str]:
 def models_replies() -> SearchStrategy[str]:
     """Return replies that look like a model's on `fol.models`: right, wrong and broken ones."""
     name = st.sampled_from(("x", "y", "ann", "Max", "w9", "f(x)"))
+    words = WORLD_WORDS["common"]
     atom = st.one_of(
-        st.builds("{}({})".format, st.sampled_from((*models_family.ADJECTIVES[:4], "Likes")), name),
-        st.builds("{}({}, {})".format, st.sampled_from(models_family.VERBS), name, name),
+        st.builds("{}({})".format, st.sampled_from((*words.adjectives[:4], "Likes")), name),
+        st.builds("{}({}, {})".format, st.sampled_from(words.verbs), name, name),
         st.builds("{} is {}".format, name, st.sampled_from(("big", "not big", "true"))),
     )
     part = st.one_of(atom, small_formulas(3).map(show), hostile_texts())

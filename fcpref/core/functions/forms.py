@@ -1,7 +1,8 @@
 """Group `forms`: rewrite a part of the sentence by an equivalent one, name by name.
 
 The part is given as text copied from the sentence and is rewritten wherever it stands. Each call
-returns the whole sentence as it is then; the next call quotes a part of that one.
+returns the whole sentence as it is then; the next call quotes a part of that one. A problem in
+English is answered in its English; a part is read in English and as a formula alike.
 """
 
 from __future__ import annotations
@@ -37,54 +38,67 @@ from fcpref.core.logic import (
 from fcpref.core.logic.formulas import children, subformulas
 from fcpref.core.logic.steps import CLAUSAL, FORMS, apply_step
 from fcpref.core.problems.forms import sentence_of, target_of
+from fcpref.core.problems.forms_wording import phrasing_in, say
+from fcpref.core.problems.sentence_english import read_sentence
 from fcpref.errors import FormulaSyntaxError
 
 if TYPE_CHECKING:
     from fcpref.core.problems import Problem
 
-MAX_SENTENCE = 300  # so that no sentence nests deeper than `parse` reads
+MAX_SENTENCE = 600
+MAX_QUOTE = 1_200
 MAX_WORK = 2**12  # structures times choices of values for nested variables
 MAX_WITNESSES = 6
 MAX_PLACES = 3
 
 _REWRITES = (
-    ("DoubleNegation", "double_negation", "not not A becomes A.", "not not P(x)"),
+    (
+        "DoubleNegation",
+        "double_negation",
+        "not not A becomes A.",
+        "it is not the case that x is not big",
+    ),
     (
         "DeMorgan",
         "de_morgan",
         "not (A and B) becomes not A or not B; not (A or B) becomes not A and not B.",
-        "not (P(x) and Q(x))",
+        "it is not the case that both x is big and x is calm",
     ),
-    ("Implication", "implication", "A -> B becomes not A or B.", "P(x) -> Q(x)"),
+    (
+        "Implication",
+        "implication",
+        "if A, then B (A -> B) becomes not A or B.",
+        "if x is big, then x is calm",
+    ),
     (
         "Biconditional",
         "biconditional",
-        "A <-> B becomes (A -> B) and (B -> A).",
-        "P(x) <-> Q(x)",
+        "A exactly if B (A <-> B) becomes (A -> B) and (B -> A).",
+        "it is the case that x is big exactly if x is calm",
     ),
     (
         "NegatedQuantifier",
         "negated_quantifier",
         "not forall x. A becomes exists x. not A; not exists x. A becomes forall x. not A.",
-        "not (forall x. P(x))",
+        "it is not the case that for every person x, x is big",
     ),
     (
         "PullQuantifier",
         "pull_quantifier",
         "Move the quantifier of one side of and, or, -> in front of both sides.",
-        "(forall x. P(x)) and Q(a)",
+        "both for every person x, x is big and Ann is calm",
     ),
     (
         "Distribute",
         "distribute",
         "A or (B and C) becomes (A or B) and (A or C).",
-        "P(x) or (Q(x) and R(x))",
+        "either x is big or both x is calm and x is old or both",
     ),
     (
         "Skolemise",
         "skolemise",
         "Replace the variable of the first exists, with only foralls before it, by a function.",
-        "exists y. R(x, y)",
+        "there is a person y such that x likes y",
     ),
 )
 
@@ -112,10 +126,11 @@ def _rewrite(name: str, rule: str, description: str, example: str) -> Function:
         if new is None:
             return fail(memory, FailureCode.NOT_APPLICABLE, f"{name} does not fit this part")
         text = show(new)
-        if len(text) > MAX_SENTENCE:
+        if len(text) > MAX_SENTENCE or _read(text) is None:
             return fail(memory, FailureCode.LIMIT, "the sentence would be too long")
         fact = Fact(key=text, uses=(show(sentence),), call=memory.steps)
-        return succeed(evolve(memory, facts=(*memory.facts, fact)), text)
+        told = say(new, phrasing_in(memory.problem.tags))
+        return succeed(evolve(memory, facts=(*memory.facts, fact)), told)
 
     return Function(
         signature=Signature(
@@ -161,7 +176,7 @@ FUNCTIONS = (
             name="Check",
             parameters=(Parameter(name="sentence", kind="text", description="a sentence, copied"),),
             description="Verify whether a sentence is in the form that is asked for.",
-            example="Check(sentence='forall x. (not P(x) or Q(x))')",
+            example="Check(sentence='for every person x, x is big')",
             group="verify",
         ),
         run=_check,
@@ -173,7 +188,7 @@ ANSWER = Function(
         name="Answer",
         parameters=(Parameter(name="value", kind="text", description="the last sentence, copied"),),
         description="End with the sentence in the form that is asked for.",
-        example="Answer(value='forall x. (not P(x) or Q(x))')",
+        example="Answer(value='for every person x, x is big')",
         group="flow",
     ),
     run=_answer,
@@ -181,10 +196,13 @@ ANSWER = Function(
 
 
 def _read(text: str) -> Formula | None:
-    if len(text) > 2 * MAX_SENTENCE:
+    """Read a formula or controlled English; None for what is neither, or too large to print."""
+    if len(text) > MAX_QUOTE:
         return None
+    plain = text.strip().rstrip(".").strip()
+    formula = read_sentence(plain)
     try:
-        return parse(text.strip().rstrip(".").strip())
+        return parse(plain if formula is None else show(formula))
     except FormulaSyntaxError:
         return None
 

@@ -2,41 +2,46 @@
 
 The difficulty is the number of rewrites on one way there. A form is no single sentence, so the gold
 answer is the name of the form: an answer is right when it has that form and says the same.
+
+A sentence is drawn as a formula of single letters. In English each letter becomes a word, which
+keeps the canonical form, so that the formal text and the English one are of the same split.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import and_, deep_iterable, ge, in_, instance_of, le, min_len
 
 from fcpref.core.logic import (
-    And,
-    Atom,
     Exists,
     ForAll,
     Formula,
-    Iff,
-    Implies,
-    Not,
-    Or,
     free_names,
     parse,
     show,
 )
 from fcpref.core.logic.formulas import children, subformulas
 from fcpref.core.logic.steps import (
-    CLAUSAL,
     FORMS,
-    NEGATION_NORMAL,
-    PRENEX,
     RewriteStep,
     steps_to,
+)
+from fcpref.core.problems.forms_draw import draw_sentence, other_atoms
+from fcpref.core.problems.forms_wording import (
+    ASKED,
+    ASKS,
+    FORMAL,
+    draw_wording,
+    reworded,
+    say,
+    short_in_english,
 )
 from fcpref.core.problems.problem import Problem, Split, Statement
 from fcpref.core.problems.sentence_form import sentence_form
 from fcpref.core.problems.split import split_of
+from fcpref.core.problems.world_words import HELD, Held
 from fcpref.core.seeds import derive
 from fcpref.errors import ProblemError
 
@@ -50,17 +55,8 @@ MAX_TEXT = 110
 # and 800 tokens (measured with SmolLM2's tokenizer).
 MAX_RESULT = 150
 MAX_QUOTED = 1_200
-UNARY = ("P", "Q", "S", "T", "U", "V", "W")
-BINARY = ("R", "K", "L", "M", "N")
-CONSTANTS = ("a", "b", "c", "d")
-VARIABLES = ("x", "y", "z")
-ASKED = {
-    NEGATION_NORMAL: "nothing but and, or, quantifiers, and not right before an atom",
-    PRENEX: "all quantifiers in front",
-    CLAUSAL: "forall in front, then ands of ors of atoms and negated atoms, no exists",
-}
-_TRIES = 20_000
-_HALF = 0.5
+_TRIES = 80_000
+_FILLINGS = 40
 
 
 @frozen(kw_only=True)
@@ -73,6 +69,9 @@ class FormsSpec:
         min_steps: fewest rewrites, from 1.
         max_steps: most rewrites, at most 14; numbers of rewrites are used in turn.
         quantifiers: depth of nested quantifiers, 1 to 3.
+        formal: show formulas and not English.
+        templates: ``common`` phrasings, or ``held_out`` ones.
+        vocabulary: ``common`` names and words (letters, where formal), or ``held_out`` ones.
     """
 
     targets: tuple[str, ...] = field(
@@ -81,6 +80,9 @@ class FormsSpec:
     min_steps: int = field(default=1, validator=and_(instance_of(int), ge(1), le(MAX_STEPS)))
     max_steps: int = field(default=5, validator=and_(instance_of(int), ge(1), le(MAX_STEPS)))
     quantifiers: int = field(default=2, validator=and_(instance_of(int), ge(1), le(3)))
+    formal: bool = field(default=False, validator=instance_of(bool))
+    templates: Held = field(default="common", validator=in_(HELD))
+    vocabulary: Held = field(default="common", validator=in_(HELD))
 
     def __attrs_post_init__(self) -> None:
         """Refuse an empty range of steps."""
@@ -101,14 +103,18 @@ def generate(spec: FormsSpec, *, seed: int, split: Split, index: int) -> Problem
     wanted = spec.min_steps + (index // len(spec.targets)) % span
     stream = derive(seed, TASK, split, index, "problem")
     for _ in range(_TRIES):
-        sentence = _draw(spec, wanted, stream)
-        if not _fit(sentence):
+        sentence = draw_sentence(wanted, spec.quantifiers, spec.vocabulary, stream)
+        if way_to(target, sentence, wanted) is None:
             continue
-        steps = steps_to(target, sentence, most=wanted)
-        if steps is None or len(steps) != wanted or not _short(steps):
-            continue
-        if split_of(form_of(sentence)) == split:
-            return _problem(sentence, target, wanted, split, index)
+        # Other atoms under the same connectives take as many rewrites: the cheaper second chance
+        # where the first sentence is of another split.
+        for _ in range(_FILLINGS):
+            steps = way_to(target, sentence, wanted)
+            if steps is not None and split_of(form_of(sentence)) == split:
+                problem = _problem(spec, sentence, steps, target, stream)
+                if problem is not None:
+                    return evolve(problem, split=split, index=index)
+            sentence = other_atoms(sentence, spec.vocabulary, stream)
     message = f"no problem of {wanted} rewrites to {target} found with {spec}"
     raise ProblemError(message)
 
@@ -142,56 +148,42 @@ def sentence_of(problem: Problem) -> Formula:
     return parse(problem.claim.formula)
 
 
-def _draw(spec: FormsSpec, wanted: int, stream: Random) -> Formula:
-    """Draw a sentence that takes about as many rewrites as wanted."""
-    # Few of these words for few rewrites: the rest of the sentence stays as it is.
-    rate = stream.choice((0.1, 0.25, 0.5) if wanted <= 3 else (0.25, 0.5, 0.7))  # noqa: PLR2004
-    # Few rewrites leave few sentences to be found unless the sentences are long.
-    leaves = stream.randint(4 if wanted <= 3 else 3, 6)  # noqa: PLR2004
-    letters = (
-        tuple(stream.sample(UNARY, stream.randint(2, 5))),
-        tuple(stream.sample(BINARY, stream.randint(1, 3))),
-        tuple(stream.sample(CONSTANTS, 2)),
-    )
-    return _grow(leaves, spec.quantifiers, (), rate, letters, stream)
+def way_to(target: str, sentence: Formula, wanted: int) -> tuple[RewriteStep, ...] | None:
+    """Return the way to a form, where it takes as many rewrites as wanted and can be written."""
+    if not _fit(sentence):
+        return None
+    steps = steps_to(target, sentence, most=wanted)
+    return steps if steps and len(steps) == wanted and _short(steps) else None
 
 
-Letters = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
-
-
-def _grow(
-    leaves: int,
-    quantifiers: int,
-    scope: tuple[str, ...],
-    rate: float,
-    letters: Letters,
+def _problem(
+    spec: FormsSpec,
+    sentence: Formula,
+    steps: tuple[RewriteStep, ...],
+    target: str,
     stream: Random,
-) -> Formula:
-    if quantifiers and stream.random() < (_HALF if scope else 0.75):
-        variable = VARIABLES[len(scope)]
-        inner = (*scope, variable)
-        kind = stream.choice((ForAll, Exists))
-        return kind(variable, _grow(leaves, quantifiers - 1, inner, rate, letters, stream))
-    if stream.random() < rate / 2:
-        return Not(_grow(leaves, quantifiers, scope, rate, letters, stream))
-    if leaves <= 1:
-        return _atom(scope, letters, stream)
-    kinds = (Implies, Implies, Iff) if stream.random() < rate else (And, Or)
-    join: type[And | Or | Implies | Iff] = stream.choice(kinds)
-    few = stream.randint(1, leaves - 1)
-    left = _grow(few, quantifiers, scope, rate, letters, stream)
-    return join(left, _grow(leaves - few, quantifiers, scope, rate, letters, stream))
-
-
-def _atom(scope: tuple[str, ...], letters: Letters, stream: Random) -> Formula:
-    unary, binary, constants = letters
-    predicate = stream.choice((*unary, *binary))
-
-    def term() -> str:
-        named = not scope or stream.random() < 0.1  # noqa: PLR2004 - a constant now and then
-        return stream.choice(constants if named else scope)
-
-    return Atom(predicate, tuple(term() for _ in range(2 if predicate in binary else 1)))
+) -> Problem | None:
+    """Word a problem; None where its English is too long. Its place in a stream is not set."""
+    named, phrasing = draw_wording(
+        formal=spec.formal,
+        templates=spec.templates,
+        vocabulary=spec.vocabulary,
+        stream=stream,
+    )
+    if not spec.formal and not short_in_english(steps, named, phrasing):
+        return None
+    said = reworded(sentence, named)
+    text = say(said, phrasing)
+    return Problem(
+        task=TASK,
+        split="train",
+        index=0,
+        difficulty=len(steps),
+        text=stream.choice(ASKS[spec.templates]).format(target, ASKED[target], text),
+        claim=Statement(text=text, formula=show(said)),
+        gold=target,
+        tags=(FORMAL if spec.formal else f"phrasing:{phrasing}", f"target:{target}"),
+    )
 
 
 def _fit(sentence: Formula) -> bool:
@@ -216,18 +208,4 @@ def _short(steps: tuple[RewriteStep, ...]) -> bool:
         len(calls) == len(steps)
         and quoted <= MAX_QUOTED
         and all(len(show(step.result)) <= MAX_RESULT for step in steps)
-    )
-
-
-def _problem(sentence: Formula, target: str, steps: int, split: Split, index: int) -> Problem:
-    text = show(sentence)
-    return Problem(
-        task=TASK,
-        split=split,
-        index=index,
-        difficulty=steps,
-        text=f"Bring the sentence to {target}: {ASKED[target]}.\nSentence: {text}",
-        claim=Statement(text=text, formula=text),
-        gold=target,
-        tags=("formal", f"target:{target}"),
     )

@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING
 
 from fcpref.core.codec import structure
 from fcpref.core.functions import Call, Toolbox, flow, forms, show_call
-from fcpref.core.logic import show
 from fcpref.core.logic.steps import steps_to
-from fcpref.core.problems.forms import MAX_STEPS, FormsSpec, generate, sentence_of, target_of
+from fcpref.core.problems.forms import (
+    MAX_STEPS,
+    FormsSpec,
+    generate,
+    sentence_of,
+    target_of,
+)
 from fcpref.core.problems.forms import TASK as NAME
+from fcpref.core.problems.forms_wording import phrasing_in, say
 from fcpref.core.scores.forms import supports
 from fcpref.core.tasks.task import Task, exemplars_of
 
@@ -30,12 +36,13 @@ def oracle(problem: Problem) -> tuple[str, ...]:
     steps = steps_to(target_of(problem), sentence, most=MAX_STEPS)
     if steps is None:
         return ()
+    phrasing = phrasing_in(problem.tags)
     calls = [
-        Call(function=_FUNCTIONS[step.name], keywords=(("part", show(step.part)),))
+        Call(function=_FUNCTIONS[step.name], keywords=(("part", say(step.part, phrasing)),))
         for step in steps
     ]
     final = steps[-1].result if steps else sentence
-    calls.append(Call(function="Answer", keywords=(("value", show(final)),)))
+    calls.append(Call(function="Answer", keywords=(("value", say(final, phrasing)),)))
     return tuple(show_call(call) for call in calls)
 
 
@@ -70,4 +77,9 @@ TASK = Task(
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,
+    test_sets={
+        "held-out-templates": {"templates": "held_out"},
+        "held-out-vocabulary": {"vocabulary": "held_out"},
+        "deep": {"min_steps": 6, "max_steps": 10},
+    },
 )

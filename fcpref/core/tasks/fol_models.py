@@ -68,4 +68,9 @@ TASK = Task(
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,
+    test_sets={
+        "held-out-templates": {"templates": "held_out"},
+        "held-out-vocabulary": {"vocabulary": "held_out"},
+        "deep": {"min_quantifiers": 3, "max_quantifiers": 3, "connectives": 3},
+    },
 )
