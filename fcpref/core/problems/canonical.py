@@ -27,9 +27,7 @@ disguise."""
 Coloured = tuple[int, tuple[Occurrence, ...]]
 
 
-def deduction_form(
-    facts: Iterable[Literal], rules: Iterable[Rule], claim: Literal
-) -> str:
+def deduction_form(facts: Iterable[Literal], rules: Iterable[Rule], claim: Literal) -> str:
     """Return a text that is the same for problems that differ only in names and order.
 
     Args:
