@@ -268,7 +268,8 @@ def spoken_literals() -> SearchStrategy[Literal]:
         lambda word: word not in {*KEYWORDS, "is", "does", "if", "then"}
     )
     adjective = words.map(str.capitalize)
-    verb = words.filter(lambda word: len(word) < 20).map(lambda word: f"{word.capitalize()}s")
+    stems = words.filter(lambda word: len(word) < 20 and word != "i")  # "is" is no such verb
+    verb = stems.map(lambda stem: f"{stem.capitalize()}s")
     return st.one_of(
         st.builds(Literal, adjective, st.tuples(words), st.booleans()),
         st.builds(Literal, verb, st.tuples(words, words), st.booleans()),
