@@ -152,7 +152,7 @@ def test_what_follows_though_no_function_derives_it_is_not_unknown():
         ("forall x. (Calm(x) -> Tall(x))", "forall x. (not Calm(x) -> Tall(x))", "Kind(max)"),
         "Tall(max)",
     )
-    assert "Unknown" == decide(claim_of(cases), knowledge(cases).saturate())
+    assert decide(claim_of(cases), knowledge(cases).saturate()) == "Unknown"
     assert certificate(cases) is None
 
 
@@ -167,8 +167,9 @@ def test_no_unknown_problem_is_settled_by_what_no_function_derives():
 
 def test_nothing_that_follows_is_about_someone_and_themselves():
     # "One person likes another" says nothing of who likes themselves.
-    spec = DeductionSpec(min_depth=2, max_depth=2, relations=0.8, conjunction=0.6, others=1)
-    for index in range(300):
+    # One draft in ten of this kind would be.
+    spec = DeductionSpec(min_depth=3, max_depth=3, relations=0.9, conjunction=0.8, others=2)
+    for index in range(100):
         problem = generate(spec, seed=1, split="train", index=index)
         known = knowledge(problem).saturate()
         assert not [one for one in known if len(one.terms) > len(set(one.terms))]
