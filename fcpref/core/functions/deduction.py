@@ -176,13 +176,12 @@ def _derived(conclusion: Formula, premises: tuple[Formula, ...], memory: Memory)
     return succeed(evolve(memory, facts=(*memory.facts, new)), text)
 
 
-_RULE = Parameter(name="rule", kind="text", description="a rule, copied from the problem")
-_FACT = Parameter(name="fact", kind="text", description="a fact, given or derived")
-
-
 def _text(name: str, description: str) -> Parameter:
     return Parameter(name=name, kind="text", description=description)
 
+
+_RULE = _text("rule", "a rule, copied from the problem")
+_FACT = _text("fact", "a fact, given or derived")
 
 FUNCTIONS = (
     Function(
