@@ -62,6 +62,7 @@ def reply_key(identity: Mapping[str, str], request: Request) -> str:
                 "messages": [[m.role, m.content] for m in request.messages],
                 "sample": request.job.rpartition("/")[2],
                 **({"tools": list(request.tools)} if request.tools else {}),
+                **({} if request.temperature is None else {"temperature": request.temperature}),
             }
         ),
         _KEY_DIGITS,

@@ -39,16 +39,19 @@ class Request:
         messages: the whole chat so far.
         tools: JSON schemas of the functions in the `tools` grammar, as the chat completions API and
             chat templates take them; empty in the `python` grammar, whose messages name them.
+        temperature: in place of the engine's, for this chain only; None leaves the engine's.
     """
 
     job: str
     step: int
     messages: tuple[Message, ...]
     tools: tuple[Mapping[str, Any], ...] = ()
+    temperature: float | None = None
 
 
 OnReply = Callable[[Request, Reply], Request | None]
-"""Takes a reply; returns the chain's next request, or None when the chain has ended."""
+"""Takes a reply; returns what is to be asked next in its place: the chain's next request, the first
+request of another chain, or None."""
 
 
 class Engine(Protocol):
