@@ -233,19 +233,52 @@ def problems(
     session.give(made)
 
 
-_grammar_option = click.option(
-    "--grammar",
-    type=click.Choice(["python", "tools"]),
-    default="python",
-    show_default=True,
-    help="How calls are written: python is Add(a=2, b=3), tools is the model's own JSON, such as "
-    '{"name": "Add", "arguments": {"a": 2, "b": 3}}, for templates and servers that know tools.',
+_PROMPT_OPTIONS = (
+    click.option(
+        "--prompt",
+        type=click.Choice(["help", "signatures"]),
+        default="signatures",
+        show_default=True,
+        help="How functions are shown.",
+    ),
+    click.option("--shots", type=click.IntRange(0), help="Worked examples to show.  [default: 0]"),
+    click.option(
+        "--exemplars",
+        default="first",
+        show_default=True,
+        help="Which: first, spread (over difficulty), random:SEED, similar (to the problem), or "
+        "their places, such as 0,2,5.",
+    ),
+    click.option(
+        "--without",
+        multiple=True,
+        metavar="FUNCTION",
+        help="Withhold a function, such as Reasoning; may be given again.",
+    ),
+    click.option(
+        "--grammar",
+        type=click.Choice(["python", "tools"]),
+        default="python",
+        show_default=True,
+        help="How calls are written: python is Add(a=2, b=3), tools is the model's own JSON, such "
+        'as {"name": "Add", "arguments": {"a": 2, "b": 3}}, for templates and servers that know '
+        "tools.",
+    ),
 )
+
+
+def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that describe a prompt; `_prompt` reads them."""
+    for option in reversed(_PROMPT_OPTIONS):
+        function = option(function)
+    return function
 
 
 @command(
     "fcpref chains 3f2a --engine openai --endpoint http://127.0.0.1:8000/v1 --model M",
     "fcpref chains 3f2a --engine transformers --model hub:M --prompt help --grammar tools",
+    "fcpref chains 3f2a --engine transformers --model hub:M --prompt help --shots 4 "
+    "--exemplars spread --without Reasoning",
 )
 @click.argument("problems")
 @click.option(
@@ -260,15 +293,7 @@ _grammar_option = click.option(
 @click.option("--temperature", type=temperature, default=0.0, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling.")
 @click.option("--recording", help="What engine replay answers from.")
-@click.option("--shots", type=click.IntRange(0), default=0, show_default=True)
-@click.option(
-    "--prompt",
-    type=click.Choice(["help", "signatures"]),
-    default="signatures",
-    show_default=True,
-    help="How functions are shown.",
-)
-@_grammar_option
+@_prompt_options
 @click.option("--calls", type=click.IntRange(1), default=18, show_default=True, help="A chain.")
 @click.option("--tokens", type=click.IntRange(1), default=800, show_default=True, help="A chain.")
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True)
@@ -297,9 +322,15 @@ def chains(session: Session, problems: str, engine: str, **options: Any) -> None
 
 
 def _prompt(options: dict[str, Any]) -> PromptSpec:
-    from fcpref.core.chains import PromptSpec
+    from fcpref.shell.prompting import prompt_spec
 
-    return PromptSpec(detail=options["prompt"], shots=options["shots"], grammar=options["grammar"])
+    return prompt_spec(
+        options["prompt"],
+        options["grammar"],
+        options["shots"],
+        options["exemplars"],
+        options["without"],
+    )
 
 
 @command("fcpref score 81c0")
@@ -413,11 +444,7 @@ def train(
 @click.option("--samples", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--temperature", type=temperature, default=0.8, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--shots", type=click.IntRange(0), default=0, show_default=True)
-@click.option(
-    "--prompt", type=click.Choice(["help", "signatures"]), default="signatures", show_default=True
-)
-@_grammar_option
+@_prompt_options
 @click.option("--tokens", type=click.IntRange(1), default=400, show_default=True, help="A chain.")
 def evaluate(
     session: Session,

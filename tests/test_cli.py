@@ -108,6 +108,41 @@ def test_the_call_grammar_is_chosen_by_an_option(made, fcpref, problems):
     refused(fcpref("chains", problems["id"], "--grammar", "xml"), "--grammar")
 
 
+def test_a_function_is_withheld_by_an_option(made, fcpref, problems):
+    options = ("--without", "Reasoning", "--without", "Check")
+    chains = made("chains", problems["id"], *options)
+    header, first = map(json.loads, Path(chains["path"]).read_text().splitlines()[:2])
+
+    assert first["without"] == header["spec"]["prompt"]["without"] == ["Check", "Reasoning"]
+    assert chains["id"] != made("chains", problems["id"])["id"]
+    assert made("verify")["differences"] == []
+    refused(fcpref("chains", problems["id"], "--without", "Fly"), "no function Fly", "Saturated")
+    refused(fcpref("chains", problems["id"], "--without", "Answer"), "Answer cannot be withheld")
+    told = fcpref("chains", problems["id"], "--without", "ApplyRule")
+    assert told.exit_code == 0
+    assert "cannot be solved without ApplyRule" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--exemplars", "spread"], "needs --shots"),
+        (["--exemplars", "best", "--shots", 2], "random:SEED"),
+        (["--exemplars", "0,1", "--shots", 3], "leave out --shots"),
+        (["--exemplars", "0,0"], "different places"),
+        (["--exemplars", "0,8"], "no worked example 8 of fol.deduction"),
+        (["--shots", 9], "has 8 worked examples"),
+        (["--shots", 2, "--without", "ApplyRule"], "does not work without ApplyRule"),
+    ],
+)
+@pytest.mark.parametrize("command", ["chains", "evaluate"])
+def test_worked_examples_that_cannot_be_shown_are_refused_before_a_model_is_loaded(
+    fcpref, problems, command, words, said
+):
+    asked = ["chains", problems["id"]] if command == "chains" else ["evaluate", "x", problems["id"]]
+    refused(fcpref(*asked, *words), said)
+
+
 @pytest.mark.parametrize("command", ["chains", "evaluate"])
 def test_help_shows_both_grammars(fcpref, command):
     text = " ".join(fcpref(command, "--help").stdout.split())

@@ -85,9 +85,10 @@ def _begin(problems: Sequence[Problem], plan: SamplePlan) -> Iterator[tuple[str,
     for problem in problems:
         task = find_task(problem.task)
         opening = render(plan.prompt, task.toolbox, problem, task.exemplars)
+        offered = task.toolbox.without(plan.prompt.without)
         name = problem_id(problem)
         for sample in range(plan.samples):
-            state = begin(task.toolbox, problem, opening, plan.limits, plan.prompt.grammar)
+            state = begin(offered, problem, opening, plan.limits, plan.prompt.grammar)
             yield f"{name}/{sample}", state
 
 

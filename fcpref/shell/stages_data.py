@@ -196,9 +196,19 @@ def oracle_chains(
     problems: Artifact,
     limits: Limits | None = None,
     grammar: Grammar = "python",
+    *,
+    without: tuple[str, ...] = (),
 ) -> Artifact:
-    """Solve problems symbolically; stage ``chains``, one a problem."""
-    prompt = PromptSpec(detail="signatures", grammar=grammar)
+    """Solve problems symbolically; stage ``chains``, one a problem.
+
+    Args:
+        workspace: where to write.
+        problems: what to solve.
+        limits: of each chain.
+        grammar: how calls are written.
+        without: functions that are not on offer; the oracle calls them all the same, and fails.
+    """
+    prompt = PromptSpec(detail="signatures", grammar=grammar, without=without)
     plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits())
     values = problems.values(Problem)
     versions = versions_of(values)

@@ -28,6 +28,7 @@ from fcpref.shell.models import (
     public_name,
     resolve,
 )
+from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import (
     model_chains,
@@ -144,7 +145,9 @@ def evaluate(
 
     Raises:
         ModelError: the model cannot be found or loaded.
+        UsageError: the prompt cannot be shown.
     """
+    check_prompt(prompt, problems.values(Problem), workspace.progress.note)
     resolved = resolve(ModelName.parse(model), workspace.progress.note)
     load = functools.cache(lambda: _load(workspace, resolved))
     plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits())

@@ -39,7 +39,15 @@ def begin(
     limits: Limits,
     grammar: Grammar = "python",
 ) -> ChainState:
-    """Return the state before the first reply."""
+    """Return the state before the first reply.
+
+    Args:
+        toolbox: the functions on offer; what it withholds is refused as unknown.
+        problem: what the chain is about.
+        opening: the messages before the first reply.
+        limits: when the chain is stopped.
+        grammar: how calls are written.
+    """
     return ChainState(
         toolbox=toolbox,
         limits=limits,
@@ -79,6 +87,7 @@ def finish(state: ChainState, source: str, sample: int) -> Chain:
         turns=state.turns,
         stop=state.stop or "silent",
         grammar=state.grammar,
+        without=state.toolbox.withheld,
     )
 
 

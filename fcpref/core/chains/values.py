@@ -84,6 +84,8 @@ class Chain:
         turns: replies with their outcomes, in order.
         stop: why it ended; ``silent`` means an engine had nothing more to say.
         grammar: what the replies are read by.
+        without: functions of the task that were not on offer, sorted; executing the chain again
+            needs the same toolbox.
     """
 
     task: str
@@ -93,6 +95,7 @@ class Chain:
     turns: tuple[Turn, ...]
     stop: Stop
     grammar: Grammar = field(default="python", metadata=LATER)
+    without: tuple[str, ...] = field(default=(), metadata=LATER)
 
 
 def chain_id(chain: Chain) -> str:

@@ -61,9 +61,15 @@ def score_chain(chain: Chain, problem: Problem, toolbox: Toolbox, support: Suppo
     """Execute the chain's replies again and judge what they establish.
 
     Recorded outcomes are not trusted: `fcpref verify` compares them with these.
+
+    Args:
+        chain: the chain; functions that it was not offered are not executed.
+        problem: what it is about.
+        toolbox: all functions of the task.
+        support: the task's support rule.
     """
     replies = (turn.reply for turn in chain.turns)
-    outcomes, memory = replay(replies, toolbox, problem, chain.grammar)
+    outcomes, memory = replay(replies, toolbox.without(chain.without), problem, chain.grammar)
     evidence = support(memory) if memory.answer is not None else None
     return Score(
         verdict=_verdict(chain, memory, supported=evidence is not None),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 
 from attrs import frozen
@@ -31,7 +31,7 @@ class Task:
         toolbox: the functions on offer.
         oracle: solves a problem symbolically.
         support: which calls establish an answer.
-        exemplars: worked examples for a teacher's prompt, easiest first.
+        exemplars: worked examples for a teacher's prompt, easiest of the first four first.
         generate: makes a problem from knobs, seed, split and index; None for a task that is
             read from a file.
         read: reads one row of a problem file; None for a generated task.
@@ -67,6 +67,22 @@ class Task:
             known = ", ".join(self.test_sets) or "none"
             raise UsageError(f"{self.name} has no test set {name!r}; there are {known}")
         return self.test_sets[name]
+
+    def unsolved_without(self, functions: Collection[str]) -> tuple[Exemplar, ...]:
+        """Return the worked examples that reach no supported answer without some functions.
+
+        Raises:
+            UsageError: one is `Answer` or no function of the task.
+        """
+        toolbox = self.toolbox.without(functions)
+        left = []
+        for exemplar in self.exemplars:
+            state = begin(toolbox, exemplar.problem, (), Limits())
+            for text in exemplar.replies_without(functions):
+                state = advance(state, Reply(text=text))
+            if not self.score(finish(state, "exemplar", 0), exemplar.problem).correct:
+                left.append(exemplar)
+        return tuple(left)
 
     def oracle_chain(self, problem: Problem, limits: Limits, grammar: Grammar = "python") -> Chain:
         """Run the oracle's replies through the agent loop."""
