@@ -342,6 +342,27 @@ def score(session: Session, chains: str) -> None:
     session.give(*scores_of(session.workspace, [chains]))
 
 
+@command("fcpref compare-prompts 81c0 5d3e 90ab")
+@click.argument("chains", nargs=-1, required=True)
+def compare_prompts(session: Session, chains: tuple[str, ...]) -> None:
+    """Compare what CHAINS (or scores) come to by the prompts that they were sampled with.
+
+    A row for each prompt, compared with the prompt of the first CHAINS on the same problems.
+    """
+    from fcpref.shell.stages_data import scores_of
+    from fcpref.shell.stages_prompts import compare_prompts as compare
+    from fcpref.shell.stages_prompts import results_data, results_text
+
+    workspace = session.workspace
+    results = compare(workspace, scores_of(workspace, chains))
+    text = results_text(results)
+    session.show(results_data(results), text.rstrip("\n"))
+    if session.out:
+        from fcpref.shell.store import write_bytes
+
+        write_bytes(session.out, text.encode())
+
+
 @command("fcpref pairs 81c0 5d3e --per-problem 2")
 @click.argument("chains", nargs=-1, required=True)
 @click.option("--per-problem", type=click.IntRange(1), default=2, show_default=True)

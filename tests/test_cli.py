@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from fcpref.cli import INTERRUPTED, main
 
 COMMANDS = (
-    "call", "chains", "evaluate", "export", "lint", "pairs", "play", "problems", "publish",
-    "report", "run", "score", "tasks", "train", "verify",
+    "call", "chains", "compare-prompts", "evaluate", "export", "lint", "pairs", "play", "problems",
+    "publish", "report", "run", "score", "tasks", "train", "verify",
 )  # fmt: skip
 START = [sys.executable, "-c", "from fcpref.cli import main; main()"]
 
@@ -121,6 +121,28 @@ def test_a_function_is_withheld_by_an_option(made, fcpref, problems):
     told = fcpref("chains", problems["id"], "--without", "ApplyRule")
     assert told.exit_code == 0
     assert "cannot be solved without ApplyRule" in told.stderr
+
+
+def test_prompts_are_compared_by_a_table(made, fcpref, problems, tmp_path):
+    other = made("problems", "fol.deduction", "--count", 2, "--seed", 9)
+    chains = [
+        made("chains", one["id"], *options)["id"]
+        for one in (problems, other)
+        for options in ([], ["--without", "ApplyRule"])
+    ]
+    rows = made("compare-prompts", *chains, chains[0])
+
+    assert [(row["setting"]["prompt"].get("without"), row["chains"]) for row in rows] == [
+        (None, 5),
+        (["ApplyRule"], 5),
+    ]
+    full, narrowed = (row["summary"]["correct"]["value"] for row in rows)
+    assert full == 1 > narrowed
+    assert rows[1]["comparison"]["difference"]["value"] == pytest.approx(narrowed - full)
+    told = fcpref("compare-prompts", *chains, "--out", tmp_path / "table.md")
+    assert told.stdout.strip() == (tmp_path / "table.md").read_text().strip()
+    assert "| signatures, 0 examples, python, without ApplyRule |" in told.stdout
+    refused(fcpref("compare-prompts", problems["id"]), "chains or scores")
 
 
 @pytest.mark.parametrize(

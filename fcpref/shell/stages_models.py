@@ -178,7 +178,7 @@ def make_trials(workspace: Workspace, chains: Sequence[Artifact], *, greedy: boo
             first = 1 + max((trial.sample for trial in trials), default=-1)
             problems = problems_by_id(workspace.find(parent(artifact, 0), "problems"))
             trials += [
-                _trial(item, problems[item.chain.problem], first)
+                trial_of(item, problems[item.chain.problem], first)
                 for item in rescored(workspace, artifact)
             ]
         spec = {"greedy": greedy, "model": _model_of(chains[0])}
@@ -197,7 +197,8 @@ def split_trials(artifact: Artifact) -> tuple[tuple[Trial, ...], tuple[Trial, ..
     )
 
 
-def _trial(item: ScoredChain, problem: Problem, first: int) -> Trial:
+def trial_of(item: ScoredChain, problem: Problem, first: int) -> Trial:
+    """Return a scored chain as a trial, its sample counted from `first`."""
     return Trial(
         problem=item.chain.problem,
         family=problem.task,

@@ -29,6 +29,9 @@ class Verdict(StrEnum):
     NO_ANSWER = "no_answer"
 
 
+_ANSWERED = frozenset({Verdict.CORRECT, Verdict.UNSUPPORTED, Verdict.WRONG_ANSWER})
+
+
 @frozen(kw_only=True)
 class Score:
     """What a chain is worth.
@@ -47,6 +50,19 @@ class Score:
     def correct(self) -> bool:
         """Tell whether the answer is right and supported."""
         return self.verdict is Verdict.CORRECT
+
+    @property
+    def supported(self) -> bool:
+        """Tell whether executed calls establish the answer, right or not.
+
+        A wrong answer can be: computed from the problem's own numbers, by the wrong operation.
+        """
+        return self.correct or bool(self.evidence)
+
+    @property
+    def answered(self) -> bool:
+        """Tell whether there is an answer, right or not."""
+        return self.verdict in _ANSWERED
 
 
 @frozen(kw_only=True)
