@@ -117,6 +117,13 @@ def temperature(text: str) -> float:
     return value
 
 
+def ladder(text: str | tuple[float, ...]) -> tuple[float, ...]:
+    """Read temperatures with commas between them; an option's type."""
+    if isinstance(text, tuple):
+        return text
+    return tuple(temperature(part) for part in text.split(","))
+
+
 def common(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the common options and the session that they describe."""
 
@@ -279,6 +286,8 @@ def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
     "fcpref chains 3f2a --engine transformers --model hub:M --prompt help --grammar tools",
     "fcpref chains 3f2a --engine transformers --model hub:M --prompt help --shots 4 "
     "--exemplars spread --without Reasoning",
+    "fcpref chains 3f2a --engine openai --endpoint http://127.0.0.1:8000/v1 --model M --samples 6 "
+    "--temperatures 0,0.4,0.8 --until-both --complete prefix",
 )
 @click.argument("problems")
 @click.option(
@@ -289,8 +298,32 @@ def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--model", help="The model's name; a server's own name with openai.")
 @click.option("--endpoint", help="Base URL of an OpenAI-compatible server.")
-@click.option("--samples", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    help="Chains a problem.  [default: 1, or as many as --temperatures]",
+)
 @click.option("--temperature", type=temperature, default=0.0, show_default=True)
+@click.option(
+    "--temperatures",
+    type=ladder,
+    default=(),
+    metavar="T,T,...",
+    help="A ladder in place of --temperature: the first sample at the first, and so on.",
+)
+@click.option(
+    "--until-both",
+    is_flag=True,
+    help="Sample a problem only until it has a correct and an incorrect chain.",
+)
+@click.option(
+    "--complete",
+    type=click.Choice(["none", "whole", "prefix"]),
+    default="none",
+    show_default=True,
+    help="Let the oracle complete problems that are not solved: whole, or from the longest useful "
+    "beginning. Such chains are marked and count for no model.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling.")
 @click.option("--recording", help="What engine replay answers from.")
 @_prompt_options
@@ -304,6 +337,9 @@ def chains(session: Session, problems: str, engine: str, **options: Any) -> None
     from fcpref.shell.sampling import SamplePlan
     from fcpref.shell.solving import Solver, solve
 
+    samples = options["samples"] or max(1, len(options["temperatures"]))
+    if options["until_both"] and samples == 1:
+        raise click.UsageError("--until-both needs --samples, the most chains a problem")
     solver = Solver(
         engine=engine,
         model=options["model"] or (_STUDENT if engine == "transformers" else None),
@@ -311,9 +347,12 @@ def chains(session: Session, problems: str, engine: str, **options: Any) -> None
         recording=options["recording"],
         concurrency=options["concurrency"],
         plan=SamplePlan(
-            samples=options["samples"],
+            samples=samples,
             prompt=_prompt(options),
             limits=Limits(calls=options["calls"], tokens=options["tokens"]),
+            temperatures=options["temperatures"],
+            until_both=options["until_both"],
+            complete=options["complete"],
         ),
         sampling=Sampling(temperature=options["temperature"], seed=options["seed"]),
     )

@@ -627,6 +627,7 @@ def chains() -> SearchStrategy[Chain]:
         stop=st.sampled_from(get_args(Stop)),
         grammar=st.sampled_from(GRAMMARS),
         without=st.lists(texts(8), max_size=2).map(tuple),
+        completed_from=st.none() | st.integers(0, 4),
     )
 
 

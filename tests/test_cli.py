@@ -16,6 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from fcpref.cli import INTERRUPTED, main
+from fcpref.core.codec import unstructure
+from fcpref.errors import UsageError
 
 COMMANDS = (
     "call", "chains", "compare-prompts", "evaluate", "export", "lint", "pairs", "play", "problems",
@@ -121,6 +123,44 @@ def test_a_function_is_withheld_by_an_option(made, fcpref, problems):
     told = fcpref("chains", problems["id"], "--without", "ApplyRule")
     assert told.exit_code == 0
     assert "cannot be solved without ApplyRule" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "plan"),
+    [
+        ([], {"samples": 1}),
+        (["--samples", 3], {"samples": 3}),
+        (["--temperatures", "0,0.4,0.8"], {"samples": 3, "temperatures": [0.0, 0.4, 0.8]}),
+        (
+            ["--temperatures", "0,1", "--samples", 6, "--until-both", "--complete", "prefix"],
+            {"samples": 6, "temperatures": [0.0, 1.0], "until_both": True, "complete": "prefix"},
+        ),
+    ],
+)
+def test_options_say_how_chains_are_sampled(fcpref, problems, monkeypatch, options, plan):
+    asked = []
+
+    def solve(_workspace, _problems, solver):
+        asked.append(unstructure(solver.plan))
+        raise UsageError("seen")
+
+    monkeypatch.setattr("fcpref.shell.solving.solve", solve)
+    refused(fcpref("chains", problems["id"], *options), "seen")
+    (found,) = asked
+    assert {name: found[name] for name in found.keys() - {"prompt", "limits"}} == plan
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--until-both"], "--until-both needs --samples"),
+        (["--temperatures", "0,-1"], "--temperatures"),
+        (["--temperatures", "0;1"], "--temperatures"),
+        (["--complete", "half"], "--complete"),
+    ],
+)
+def test_ways_to_sample_that_there_are_not_are_refused(fcpref, problems, options, said):
+    refused(fcpref("chains", problems["id"], *options), said)
 
 
 def test_prompts_are_compared_by_a_table(made, fcpref, problems, tmp_path):

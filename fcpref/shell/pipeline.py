@@ -134,7 +134,14 @@ def _own(workspace: Workspace, plan: Profile, start: str) -> list[Artifact]:
         workspace, source.task, "train", source.count, source.seed, source.knobs
     )
     check_prompt(source.prompt, problems.values(Problem), workspace.progress.note)
-    how = SamplePlan(samples=source.samples, prompt=source.prompt, limits=plan.evaluation.limits)
+    how = SamplePlan(
+        samples=source.samples,
+        prompt=source.prompt,
+        limits=plan.evaluation.limits,
+        temperatures=source.temperatures,
+        until_both=source.until_both,
+        complete=source.complete,
+    )
     sampling = Sampling(temperature=source.temperature, seed=source.seed)
     chains = stages.local_chains(workspace, problems, start, how, sampling)
     return [stages.score(workspace, chains)]
@@ -180,7 +187,9 @@ def _trials(
 def _chain_table(title: str, scores: Sequence[Artifact]) -> Table:
     rows = []
     for artifact in scores:
-        scored = artifact.values(ScoredChain)
+        every = artifact.values(ScoredChain)
+        # What the oracle completed is no success of the source.
+        scored = [item for item in every if item.chain.own]
         verdicts = Counter(item.score.verdict.value for item in scored)
         problems = {item.chain.problem for item in scored}
         solved = {item.chain.problem for item in scored if item.score.correct}
@@ -192,10 +201,14 @@ def _chain_table(title: str, scores: Sequence[Artifact]) -> Table:
                 str(len(scored)),
                 str(verdicts["correct"]),
                 str(len(solved)),
+                str(len(every) - len(scored)),
             )
         )
-    columns = ("task", "source", "problems", "chains", "correct", "problems solved")
-    note = "Correct means right and supported by executed calls."
+    columns = ("task", "source", "problems", "chains", "correct", "problems solved", "completed")
+    note = (
+        "Correct means right and supported by executed calls. Completed chains are the oracle's "
+        "for problems that the source did not solve; they are not among the chains before."
+    )
     return Table(title=title, columns=columns, rows=tuple(rows), note=note)
 
 

@@ -11,6 +11,7 @@ from attrs import evolve, field, frozen
 from fcpref.core.chains import STUDENT, Limits, PromptSpec
 from fcpref.core.codec import structure
 from fcpref.core.pairs import PairSpec
+from fcpref.core.tasks import Completion
 from fcpref.core.training import DpoSpec, SftSpec
 from fcpref.errors import CodecError, UsageError
 from fcpref.shell.settings import changed
@@ -32,6 +33,9 @@ class Source:
         samples: chains a problem.
         temperature: of those.
         prompt: how problems are shown, of chains that are sampled live.
+        temperatures: a ladder in place of `temperature` (see `SamplePlan`).
+        until_both: sample a problem only until it has a correct and an incorrect chain.
+        complete: whether the oracle completes problems that are not solved.
     """
 
     recordings: tuple[str, ...] = ()
@@ -42,6 +46,9 @@ class Source:
     samples: int = 4
     temperature: float = 1.0
     prompt: PromptSpec = STUDENT
+    temperatures: tuple[float, ...] = ()
+    until_both: bool = False
+    complete: Completion = "none"
 
 
 @frozen(kw_only=True)

@@ -162,6 +162,8 @@ def evaluate(
 def make_trials(workspace: Workspace, chains: Sequence[Artifact], *, greedy: bool) -> Artifact:
     """Score chains as trials of one model; stage ``trials``.
 
+    Chains that the oracle completed are left out: they are no trials of the model.
+
     Args:
         workspace: where to write.
         chains: of one model; samples of the second artifact are numbered after the first's.
@@ -180,6 +182,7 @@ def make_trials(workspace: Workspace, chains: Sequence[Artifact], *, greedy: boo
             trials += [
                 trial_of(item, problems[item.chain.problem], first)
                 for item in rescored(workspace, artifact)
+                if item.chain.own
             ]
         spec = {"greedy": greedy, "model": _model_of(chains[0])}
         return workspace.write("trials", trials, parents=ids, spec=spec, versions=versions)

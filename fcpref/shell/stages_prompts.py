@@ -27,7 +27,7 @@ def compare_prompts(workspace: Workspace, scores: Sequence[Artifact]) -> tuple[P
     """Compare scored chains by prompt; the first artifact's prompt is what others are held against.
 
     Chains of one task, model, sampling and prompt are counted together, whichever artifact they
-    are in; an artifact given twice counts once.
+    are in; an artifact given twice counts once. Chains that the oracle completed do not count.
 
     Args:
         workspace: holds what the scores were made from.
@@ -41,7 +41,7 @@ def compare_prompts(workspace: Workspace, scores: Sequence[Artifact]) -> tuple[P
     for artifact in {one.id: one for one in scores}.values():
         chains = workspace.find(parent(artifact, 0), "chains")
         problems = problems_by_id(workspace.find(parent(artifact, 1), "problems"))
-        scored = artifact.values(ScoredChain)
+        scored = [item for item in artifact.values(ScoredChain) if item.chain.own]
         for item in sorted(scored, key=lambda item: (item.chain.problem, item.chain.sample)):
             of_setting = settings.setdefault(_setting(chains, item.chain), defaultdict(list))
             of_problem = of_setting[item.chain.problem]

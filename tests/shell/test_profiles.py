@@ -46,9 +46,16 @@ def test_a_profile_says_how_problems_are_shown(tmp_path):
     assert load_profile(own(tmp_path, "")).own.prompt == STUDENT
 
 
+def test_a_profile_says_how_chains_are_sampled(tmp_path):
+    text = '[own]\ntemperatures = [0, 0.8]\nuntil_both = true\ncomplete = "prefix"\n'
+    source = load_profile(own(tmp_path, text)).own
+    assert (source.temperatures, source.until_both, source.complete) == ((0.0, 0.8), True, "prefix")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("[own]\ncomplete = 'half'\n", "complete"),
         ("[own.prompt]\ndetail = 'help'\nexemplars = 'best'\n", "exemplars"),
         ("[own.prompt]\ndetail = 'help'\npicked = [1]\n", "picked"),
         ("wrong = 1\n", "wrong"),

@@ -76,8 +76,15 @@ def advance(state: ChainState, reply: Reply) -> ChainState:
     return evolve(after, stop=_stop(after))
 
 
-def finish(state: ChainState, source: str, sample: int) -> Chain:
-    """Return the chain that a state has become; one that still goes on ends as ``silent``."""
+def finish(state: ChainState, source: str, sample: int, completed_from: int | None = None) -> Chain:
+    """Return the chain that a state has become; one that still goes on ends as ``silent``.
+
+    Args:
+        state: after the last reply.
+        source: who replied.
+        sample: index among the source's chains for the problem.
+        completed_from: the first turn that the oracle wrote in the source's place, if any.
+    """
     problem = state.memory.problem
     return Chain(
         task=problem.task,
@@ -88,6 +95,7 @@ def finish(state: ChainState, source: str, sample: int) -> Chain:
         stop=state.stop or "silent",
         grammar=state.grammar,
         without=state.toolbox.withheld,
+        completed_from=completed_from,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve, field, frozen
@@ -156,7 +157,13 @@ def _system(spec: PromptSpec, toolbox: Toolbox) -> str:
     return f"{_HOW}\n\nFunctions:\n{functions}"
 
 
-def _worked(exemplar: Exemplar, toolbox: Toolbox, grammar: Grammar) -> Iterator[Message]:
+# Executed to be shown, and the same for every problem.
+@lru_cache(maxsize=256)
+def _worked(exemplar: Exemplar, toolbox: Toolbox, grammar: Grammar) -> tuple[Message, ...]:
+    return tuple(_worked_turns(exemplar, toolbox, grammar))
+
+
+def _worked_turns(exemplar: Exemplar, toolbox: Toolbox, grammar: Grammar) -> Iterator[Message]:
     said_by_it = exemplar.replies_without(toolbox.withheld)
     replies = [translate(reply, grammar) for reply in said_by_it]
     outcomes, _ = replay(replies, toolbox, exemplar.problem, grammar)

@@ -12,6 +12,10 @@ from fcpref.core.chains import Chain, replay
 from fcpref.core.functions import FailureCode, Memory, Toolbox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fcpref.core.chains import ChainState, Stop
+    from fcpref.core.functions import Outcome
     from fcpref.core.problems import Problem
 
 Support = Callable[[Memory], tuple[int, ...] | None]
@@ -86,19 +90,29 @@ def score_chain(chain: Chain, problem: Problem, toolbox: Toolbox, support: Suppo
     """
     replies = (turn.reply for turn in chain.turns)
     outcomes, memory = replay(replies, toolbox.without(chain.without), problem, chain.grammar)
+    return _judged(outcomes, memory, chain.stop, support)
+
+
+def score_state(state: ChainState, support: Support) -> Score:
+    """Judge a chain as it has just been executed; its score is that of executing it again."""
+    outcomes = [turn.outcome for turn in state.turns]
+    return _judged(outcomes, state.memory, state.stop or "silent", support)
+
+
+def _judged(outcomes: Iterable[Outcome], memory: Memory, stop: Stop, support: Support) -> Score:
     evidence = support(memory) if memory.answer is not None else None
     return Score(
-        verdict=_verdict(chain, memory, supported=evidence is not None),
+        verdict=_verdict(memory, stop, supported=evidence is not None),
         evidence=evidence or (),
         codes=tuple(outcome.code for outcome in outcomes),
     )
 
 
-def _verdict(chain: Chain, memory: Memory, *, supported: bool) -> Verdict:
+def _verdict(memory: Memory, stop: Stop, *, supported: bool) -> Verdict:
     if memory.answer is not None:
         if memory.answer != memory.problem.gold:
             return Verdict.WRONG_ANSWER
         return Verdict.CORRECT if supported else Verdict.UNSUPPORTED
-    if chain.stop in {"calls", "tokens"}:
+    if stop in {"calls", "tokens"}:
         return Verdict.LIMIT
-    return Verdict.MALFORMED if chain.stop == "failures" else Verdict.NO_ANSWER
+    return Verdict.MALFORMED if stop == "failures" else Verdict.NO_ANSWER

@@ -7,10 +7,19 @@ from types import MappingProxyType
 
 from attrs import frozen
 
-from fcpref.core.chains import Chain, Exemplar, Limits, Reply, advance, begin, finish
+from fcpref.core.chains import (
+    Chain,
+    ChainState,
+    Exemplar,
+    Limits,
+    Reply,
+    advance,
+    begin,
+    finish,
+)
 from fcpref.core.functions import Grammar, Memory, Toolbox, translate
 from fcpref.core.problems import Problem, Split
-from fcpref.core.scores import Score, Support, score_chain
+from fcpref.core.scores import Score, Support, score_chain, score_state
 from fcpref.errors import UsageError
 
 Oracle = Callable[[Problem], tuple[str, ...]]
@@ -56,6 +65,10 @@ class Task:
     def score(self, chain: Chain, problem: Problem) -> Score:
         """Score a chain of this task."""
         return score_chain(chain, problem, self.toolbox, self.support)
+
+    def score_state(self, state: ChainState) -> Score:
+        """Score a chain of this task as it has just been executed."""
+        return score_state(state, self.support)
 
     def test_set(self, name: str) -> Mapping[str, object]:
         """Return the knobs of a named test set.
