@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import ClassVar
 
 import pytest
 from attrs import evolve
@@ -17,6 +18,7 @@ from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
 from fcpref.errors import EndpointError
 from fcpref.shell import stages
+from fcpref.shell.engines.oracle import OracleEngine
 from fcpref.shell.sampling import SamplePlan, sample_chains
 from fcpref.shell.stages_prompts import compare_prompts
 from fcpref.shell.workspace import Workspace
@@ -161,6 +163,26 @@ def test_only_problems_that_are_never_solved_are_completed_and_the_chain_is_mark
     )
     assert [turn.reply for turn in made.turns] == list(TASK.oracle(PROBLEMS[3]))
     assert {chain.source for chain in chains if chain.own} == {"openai:scripted"}
+
+
+class Silent:
+    """An engine that is asked and has nothing to say."""
+
+    identity: ClassVar = {"engine": "silent"}
+
+    def run(self, requests, on_reply):
+        """Answer nothing."""
+
+
+def test_what_nobody_was_asked_is_not_completed():
+    chains = sample_chains(PROBLEMS, Silent(), evolve(PLAN, complete="whole"))
+    assert {(chain.stop, chain.own, len(chain.turns)) for chain in chains} == {("silent", True, 0)}
+    assert len(chains) == 4 * len(PROBLEMS)
+
+
+def test_an_engine_goes_on_with_the_chain_that_follows_another():
+    chains = sample_chains(PROBLEMS, OracleEngine(PROBLEMS), evolve(PLAN, until_both=True))
+    assert shape(chains) == ["++++"] * len(PROBLEMS)
 
 
 # --- stages: what is recorded, replayed, scored and paired ----------------------------------------
