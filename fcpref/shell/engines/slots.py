@@ -195,7 +195,8 @@ class Slots(Cache):
     def _buffer(self) -> torch.Tensor:
         heads, size = self._shape
         # Zeros: what is masked has weight 0, and 0 times garbage may be no number.
-        return self._like.new_zeros(self.slots + 1, heads, self.length + 1, size)
+        buffer: torch.Tensor = self._like.new_zeros(self.slots + 1, heads, self.length + 1, size)
+        return buffer
 
 
 def head_size(config: Any) -> int:  # noqa: ANN401
