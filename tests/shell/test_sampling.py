@@ -16,10 +16,14 @@ from fcpref.core.pairs import PairSpec, PreferencePair
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
+from fcpref.core.training import SftSpec
 from fcpref.errors import EndpointError
 from fcpref.shell import stages
 from fcpref.shell.engines.oracle import OracleEngine
+from fcpref.shell.logs import stage_log
+from fcpref.shell.pipeline import _chain_table
 from fcpref.shell.sampling import SamplePlan, sample_chains
+from fcpref.shell.stages_models import _rows, _sources
 from fcpref.shell.stages_prompts import compare_prompts
 from fcpref.shell.workspace import Workspace
 
@@ -250,6 +254,30 @@ def test_a_completed_chain_trains_and_pairs_but_is_no_trial_of_the_model(workspa
     (result,) = compare_prompts(workspace, [scores])
     assert result.chains + result.left_out == len(scored) - len(completed)
     assert result.summary.correct.value == 2 / 8
+
+
+def test_what_trains_and_what_is_reported_names_whose_chains_they_are(workspace, problems):
+    chains = stages.model_chains(workspace, problems, scripted(problems), SOME)
+    scores = stages.score(workspace, chains)
+    own = [item for item in scores.values(ScoredChain) if item.chain.own]
+    solved = sum(item.score.correct for item in own)
+
+    with stage_log(workspace.local / "logs", "run") as log:
+        rows = _rows(workspace, [scores], log, None, SftSpec())
+    assert _sources(rows) == {"openai:scripted": solved, "openai:scripted+oracle": 2}
+
+    table = _chain_table("Chains", [scores])
+    assert [dict(zip(table.columns, row, strict=True)) for row in table.rows] == [
+        {
+            "task": "fol.deduction",
+            "source": "openai:scripted",
+            "problems": "4",
+            "chains": str(len(own)),
+            "correct": str(solved),
+            "problems solved": "2",
+            "completed": "2",
+        }
+    ]
 
 
 def test_trials_are_of_the_models_own_chains(workspace, problems):
