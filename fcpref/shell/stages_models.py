@@ -28,6 +28,7 @@ from fcpref.shell.models import (
     public_name,
     resolve,
 )
+from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import (
     model_chains,
@@ -144,7 +145,9 @@ def evaluate(
 
     Raises:
         ModelError: the model cannot be found or loaded.
+        UsageError: the prompt cannot be shown.
     """
+    check_prompt(prompt, problems.values(Problem), workspace.progress.note)
     resolved = resolve(ModelName.parse(model), workspace.progress.note)
     load = functools.cache(lambda: _load(workspace, resolved))
     plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits())
@@ -158,6 +161,8 @@ def evaluate(
 
 def make_trials(workspace: Workspace, chains: Sequence[Artifact], *, greedy: bool) -> Artifact:
     """Score chains as trials of one model; stage ``trials``.
+
+    Chains that the oracle completed are left out: they are no trials of the model.
 
     Args:
         workspace: where to write.
@@ -175,8 +180,9 @@ def make_trials(workspace: Workspace, chains: Sequence[Artifact], *, greedy: boo
             first = 1 + max((trial.sample for trial in trials), default=-1)
             problems = problems_by_id(workspace.find(parent(artifact, 0), "problems"))
             trials += [
-                _trial(item, problems[item.chain.problem], first)
+                trial_of(item, problems[item.chain.problem], first)
                 for item in rescored(workspace, artifact)
+                if item.chain.own
             ]
         spec = {"greedy": greedy, "model": _model_of(chains[0])}
         return workspace.write("trials", trials, parents=ids, spec=spec, versions=versions)
@@ -194,7 +200,8 @@ def split_trials(artifact: Artifact) -> tuple[tuple[Trial, ...], tuple[Trial, ..
     )
 
 
-def _trial(item: ScoredChain, problem: Problem, first: int) -> Trial:
+def trial_of(item: ScoredChain, problem: Problem, first: int) -> Trial:
+    """Return a scored chain as a trial, its sample counted from `first`."""
     return Trial(
         problem=item.chain.problem,
         family=problem.task,
