@@ -11,18 +11,19 @@ from fcpref.core.chains import (
     Chain,
     ChainState,
     Limits,
+    Message,
     PromptSpec,
     Reply,
     advance,
     begin,
     finish,
     messages,
-    render,
     schemas,
 )
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
 from fcpref.shell.engines.base import Engine, Request
+from fcpref.shell.openings import openings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,12 +83,17 @@ def sample_chains(
 
 
 def _begin(problems: Sequence[Problem], plan: SamplePlan) -> Iterator[tuple[str, ChainState]]:
+    # Worked examples are executed to be shown: once for a task, not for each of its problems.
+    shown = openings(plan.prompt, (problem.task for problem in problems))
     for problem in problems:
-        task = find_task(problem.task)
-        opening = render(plan.prompt, task.toolbox, problem, task.exemplars)
+        toolbox = find_task(problem.task).toolbox
+        opening = (
+            *shown[problem.task].messages,
+            Message(role="user", content=problem.text),
+        )
         name = problem_id(problem)
         for sample in range(plan.samples):
-            state = begin(task.toolbox, problem, opening, plan.limits, plan.prompt.grammar)
+            state = begin(toolbox, problem, opening, plan.limits, plan.prompt.grammar)
             yield f"{name}/{sample}", state
 
 

@@ -12,13 +12,14 @@ from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, ReplayMissError
 from fcpref.shell.engines.base import Request
+from fcpref.shell.engines.replay import ReplayEngine
 from fcpref.shell.recordings import (
     Recorded,
     Recording,
     RecordingEngine,
-    ReplayEngine,
     expect_identity,
     opening_hash,
+    recording_header,
     reply_key,
     seal,
 )
@@ -91,9 +92,8 @@ def record(path: Path, engine: FakeEngine, problems: Sequence[Problem]) -> tuple
 
 def sealed_from(folder: Path, path: Path) -> Artifact:
     with Recording(path) as recording:
-        return seal(
-            folder, recording.replies.values(), identity=IDENTITY, parents=(), spec={"samples": 2}
-        )
+        header = recording_header(identity=IDENTITY, parents=(), spec={"samples": 2})
+        return seal(folder, recording.replies.values(), header)
 
 
 @pytest.fixture
@@ -168,12 +168,12 @@ def test_a_full_disk_keeps_what_was_recorded(tmp_path) -> None:
     with Recording(path) as recording:
         recording.append(item)
         recording._file.close()
-        recording._file = open("/dev/full", "wb")  # noqa: PTH123, SIM115 - a disk without space
+        recording._file = open("/dev/full", "wb", buffering=0)  # noqa: PTH123, SIM115 - a disk without space
         with pytest.raises(ArtifactError, match="free space and run again"):
             recording.append(evolve(item, key="l"))
-        assert set(recording.replies) == {"k"}
+        assert set(recording.replies) == {("a/0", "k")}
     with Recording(path) as recording:
-        assert recording.replies == {"k": item}
+        assert recording.replies == {("a/0", "k"): item}
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path) -> None:
