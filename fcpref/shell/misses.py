@@ -8,6 +8,8 @@ differs, for certain.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve, frozen
@@ -15,19 +17,19 @@ from attrs import evolve, frozen
 from fcpref.core.canon import short
 from fcpref.errors import ReplayMissError
 from fcpref.shell.openings import (
+    SHOWN,
+    Opening,
     difference,
     first_difference,
-    recorded_openings,
     text_difference,
 )
+from fcpref.shell.recordings import Recorded
 from fcpref.shell.reply_keys import opening_hash, problem_of, reply_key, sample_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from fcpref.shell.engines.base import Request
-    from fcpref.shell.recordings import Recorded
 
 Component = Literal[
     "prompt", "result", "temperature", "tools", "sample", "limits", "problem", "messages"
@@ -43,12 +45,14 @@ class Known:
         spec: its header's settings.
         identity: of the engine that was recorded.
         replies: all of them.
+        openings: what its chains may have opened with.
     """
 
     path: Path
     spec: Mapping[str, Any]
     identity: Mapping[str, str]
     replies: tuple[Recorded, ...]
+    openings: tuple[Opening, ...]
 
 
 @frozen(kw_only=True)
@@ -85,9 +89,7 @@ def miss(known: Known, request: Request) -> ReplayMissError:
 
 def explain(known: Known, request: Request) -> Difference:
     """Say what differs between a request and the nearest recorded one."""
-    near = [
-        item for item in known.replies if (item.job, item.step) == (request.job, request.step)
-    ]
+    near = [item for item in known.replies if (item.job, item.step) == (request.job, request.step)]
     if not near:
         return _no_such_step(known, request)
     for item in near:
@@ -106,39 +108,35 @@ def _candidates(known: Known, request: Request) -> Iterator[tuple[Request, Diffe
         said = f"its own temperature is {have}, recorded was {_degrees(temperature)}"
         found = Difference(component="temperature", sentence=said)
         yield evolve(request, temperature=temperature), found
-    shown = recorded_openings(known.spec)
-    for tools in ((), *(opening.tools for opening in shown)):
+    for tools in ((), *(opening.tools for opening in known.openings)):
         said = "the function schemas (tools) differ"
         found = Difference(component="tools", sentence=said, diff=_schemas(tools, request.tools))
         yield evolve(request, tools=tools), found
-    if request.step > 0:
-        return
-    for opening in shown:
-        before = (*opening.messages, request.messages[-1])
-        which = first_difference(before, request.messages)
-        other = evolve(request, messages=before, tools=opening.tools)
-        tools = "" if opening.tools == request.tools else ", and so do the function schemas (tools)"
-        found = Difference(
-            component="prompt",
-            sentence=f"the opening messages differ: {which}{tools}",
-            diff="\n".join(
-                filter(
-                    None,
-                    (
-                        difference(before, request.messages),
-                        _schemas(opening.tools, request.tools),
-                    ),
-                )
-            ),
-        )
-        yield other, found
+    if request.step == 0:
+        for opening in known.openings:
+            before = (*opening.messages, request.messages[-1])
+            other = evolve(request, messages=before, tools=opening.tools)
+            yield other, _prompt(opening, request)
+
+
+def _prompt(opening: Opening, request: Request) -> Difference:
+    before = (*opening.messages, request.messages[-1])
+    which = first_difference(before, request.messages)
+    schemas = _schemas(opening.tools, request.tools)
+    more = ", and so do the function schemas (tools)" if schemas else ""
+    said = difference(before, request.messages)
+    return Difference(
+        component="prompt",
+        sentence=f"the opening messages differ: {which}{more}",
+        diff="\n".join(part for part in (said, schemas) if part),
+    )
 
 
 def _opening(known: Known, request: Request, near: Recorded) -> Difference:
     if near.opening == opening_hash(request):
         said = "the messages are the same, so its temperature or sample index differs"
         return Difference(component="temperature", sentence=said)
-    kept = "shown" in known.spec
+    kept = SHOWN in known.spec
     why = "" if kept else "; the recording keeps only their hash"
     said = f"the opening messages differ (prompt or problem text has changed{why})"
     return Difference(component="prompt", sentence=said)

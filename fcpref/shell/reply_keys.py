@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import define
 
 from fcpref.core.canon import canonical_bytes, content_id, short
+from fcpref.core.chains import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from fcpref.core.chains import Message
     from fcpref.shell.engines.base import Request
 
 _KEY_DIGITS = 32

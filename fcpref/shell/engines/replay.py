@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from fcpref.core.chains import Reply
-from fcpref.errors import ArtifactError
+from fcpref.errors import ArtifactError, ReplayMissError
 from fcpref.shell.misses import Known, miss
-from fcpref.shell.recordings import Recorded
+from fcpref.shell.openings import recorded_openings
+from fcpref.shell.recordings import Place, Recorded
 from fcpref.shell.reply_keys import ReplyKeys
 
 if TYPE_CHECKING:
@@ -34,10 +36,10 @@ class ReplayEngine:
         if not isinstance(identity, dict):
             message = f"{artifact.path}: the header has no identity of the engine"
             raise ArtifactError(message)
-        self.reached: dict[tuple[str, str], Recorded] = {}
+        self.reached: dict[Place, Recorded] = {}
         self._identity = {str(name): str(value) for name, value in identity.items()}
         self._artifact = artifact
-        self._replies: dict[tuple[str, str], Recorded] = {}
+        self._replies: dict[Place, Recorded] = {}
         self._by_key: dict[str, Recorded] = {}
         for item in artifact.values(Recorded):
             self._replies[item.place] = item
@@ -69,12 +71,48 @@ class ReplayEngine:
         key = self._keys.of(request)
         recorded = self._replies.get((request.job, key)) or self._by_key.get(key)
         if recorded is None:
-            known = Known(
-                path=self._artifact.path,
-                spec=self._artifact.header.spec,
-                identity=self._identity,
-                replies=tuple(self._replies.values()),
-            )
-            raise miss(known, request)
+            raise miss(self._known, request)
         self.reached[recorded.place] = recorded
         return recorded
+
+    @functools.cached_property
+    def _known(self) -> Known:
+        spec = self._artifact.header.spec
+        return Known(
+            path=self._artifact.path,
+            spec=spec,
+            identity=self._identity,
+            replies=tuple(self._replies.values()),
+            openings=recorded_openings(spec),
+        )
+
+
+class SurveyEngine:
+    """Answers as `ReplayEngine` does, and keeps each miss instead of stopping at the first.
+
+    Attributes:
+        misses: by the job of the chain that was asked for first.
+    """
+
+    def __init__(self, artifact: Artifact) -> None:
+        """Read the recording's replies; see `ReplayEngine`."""
+        self.misses: dict[str, ReplayMissError] = {}
+        self._replay = ReplayEngine(artifact)
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """That of the engine that was recorded."""
+        return self._replay.identity
+
+    @property
+    def reached(self) -> Mapping[Place, Recorded]:
+        """The replies that were given, by their places."""
+        return self._replay.reached
+
+    def run(self, requests: Sequence[Request], on_reply: OnReply) -> None:
+        """See `Engine.run`; a chain that the recording cannot go on with ends there."""
+        for request in requests:
+            try:
+                self._replay.run([request], on_reply)
+            except ReplayMissError as error:
+                self.misses[request.job] = error
