@@ -8,6 +8,7 @@ from attrs import frozen
 from hypothesis import strategies as st
 
 from fcpref.core.chains import STUDENT, Chain, Limits, Message, Reply
+from fcpref.core.functions import translate
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
 from fcpref.shell.recordings import Recorded, Recording, RecordingEngine, recording_header, seal
@@ -57,6 +58,7 @@ class FakeEngine:
             self.asked.append((request.job, request.step))
             problem, _, sample = request.job.rpartition("/")
             text = self.solutions[problem][request.step + 1 - int(sample) % 2]
+            text = translate(text, "tools" if request.tools else "python")
             following = on_reply(request, Reply(text=text, tokens=request.step + 3))
             queue.extend([following] if following else [])
 

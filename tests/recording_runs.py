@@ -146,8 +146,10 @@ def start(folder: Path, *words: object) -> subprocess.Popen[str]:
 
 def result(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Wait for a run and return its exit status and what it said last."""
-    said, _ = process.communicate(timeout=120)
-    return process.returncode, said.strip().removeprefix("begin\n")
+    assert process.stdout is not None
+    # Not `communicate`: it would pass over what `readline` has buffered.
+    said = process.stdout.read()
+    return process.wait(timeout=60), said.strip().removeprefix("begin\n")
 
 
 def asked(folder: Path) -> list[str]:

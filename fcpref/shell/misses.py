@@ -194,7 +194,8 @@ def _degrees(temperature: float | None) -> str:
 
 
 def _schemas(before: object, now: object) -> str:
-    return text_difference(*(json.dumps(one, indent=1).splitlines() for one in (before, now)))
+    old, new = (json.dumps(one, indent=1).splitlines() for one in (before, now))
+    return text_difference(old, new)
 
 
 def _brief(text: str) -> str:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SHOWN = "shown"
 """The name of openings in a recording's header."""
 
+NAMES = ("recorded", "wanted")
+"""What the two sides of a diff are called."""
+
 
 @frozen(kw_only=True)
 class Opening:
@@ -66,14 +69,18 @@ def recorded_openings(spec: Mapping[str, Any]) -> tuple[Opening, ...]:
     return tuple(openings(prompt, TASKS).values())
 
 
-def difference(before: Iterable[Message], now: Iterable[Message]) -> str:
+def difference(
+    before: Iterable[Message], now: Iterable[Message], names: tuple[str, str] = NAMES
+) -> str:
     """Return a unified diff of two chats; empty where they are the same."""
-    return text_difference(_lines(before), _lines(now))
+    return text_difference(_lines(before), _lines(now), names)
 
 
-def text_difference(before: Sequence[str], now: Sequence[str]) -> str:
+def text_difference(
+    before: Sequence[str], now: Sequence[str], names: tuple[str, str] = NAMES
+) -> str:
     """Return a unified diff of lines."""
-    return "\n".join(unified_diff(before, now, "recorded", "wanted", lineterm=""))
+    return "\n".join(unified_diff(before, now, *names, lineterm=""))
 
 
 def first_difference(before: Sequence[Message], now: Sequence[Message]) -> str:
