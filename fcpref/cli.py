@@ -293,9 +293,17 @@ def chains(session: Session, problems: str, engine: str, **options: Any) -> None
             limits=Limits(calls=options["calls"], tokens=options["tokens"]),
         ),
         sampling=Sampling(temperature=options["temperature"], seed=options["seed"]),
+        given=_given(options),
     )
     workspace = session.workspace
     session.give(solve(workspace, workspace.locate(problems, "problems"), solver))
+
+
+def _given(options: dict[str, Any]) -> tuple[str, ...]:
+    """Return the options that were written on the command line."""
+    source = click.get_current_context().get_parameter_source
+    default = click.core.ParameterSource.DEFAULT
+    return tuple(name for name in options if source(name) is not default)
 
 
 def _prompt(options: dict[str, Any]) -> PromptSpec:

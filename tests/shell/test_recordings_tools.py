@@ -8,11 +8,11 @@ import pytest
 from attrs import evolve
 
 from fcpref.core.chains import STUDENT, TEACHER, Chain, Limits, Reply
-from fcpref.core.codec import unstructure
+from fcpref.core.codec import structure
 from fcpref.core.problems import Problem, problem_id
 from fcpref.errors import ArtifactError, UsageError
 from fcpref.shell import recordings_edit, stages, stages_data
-from fcpref.shell.openings import openings
+from fcpref.shell.openings import Opening, openings
 from fcpref.shell.recordings import Recorded, Recording, RecordingEngine, recording_header
 from fcpref.shell.recordings_diff import against_now, compare, findings_text
 from fcpref.shell.recordings_show import chat, find_job, read_recording, summary
@@ -394,7 +394,9 @@ def test_code_that_has_changed_asks_only_for_what_it_asks_otherwise(
 def test_a_recording_keeps_what_was_shown_and_its_chains_do_not(workspace, problems):
     recording = recorded(workspace, problems)
     shown = recording.header.spec["shown"]
-    assert shown == {NAME: unstructure(openings(STUDENT, [NAME])[NAME])}
+    opening = openings(STUDENT, [NAME])[NAME]
+    assert structure(shown[NAME], Opening) == opening
+    assert read_artifact(recording.path).header == recording.header
     chains = workspace.find(chains_of(workspace, recording), "chains")
     assert chains.header.spec == {
         name: one for name, one in recording.header.spec.items() if name != "shown"
