@@ -83,7 +83,10 @@ def miss(known: Known, request: Request) -> ReplayMissError:
         else ""
     )
     return ReplayMissError(
-        f"{where}; {found.sentence}{hint}", component=found.component, diff=found.diff
+        f"{where}; {found.sentence}{hint}",
+        component=found.component,
+        diff=found.diff,
+        job=request.job,
     )
 
 
@@ -114,13 +117,13 @@ def _candidates(known: Known, request: Request) -> Iterator[tuple[Request, Diffe
         yield evolve(request, tools=tools), found
     if request.step == 0:
         for opening in known.openings:
-            before = (*opening.messages, request.messages[-1])
+            before = opening.before(request.messages[-1])
             other = evolve(request, messages=before, tools=opening.tools)
             yield other, _prompt(opening, request)
 
 
 def _prompt(opening: Opening, request: Request) -> Difference:
-    before = (*opening.messages, request.messages[-1])
+    before = opening.before(request.messages[-1])
     which = first_difference(before, request.messages)
     schemas = _schemas(opening.tools, request.tools)
     more = ", and so do the function schemas (tools)" if schemas else ""

@@ -199,7 +199,7 @@ def _openings(before: Contents, now: Contents, have: Recorded, want: Recorded) -
         opening = opening_of(side, problem, item.opening) if problem else None
         if opening is None or problem is None:
             return f"(what {side.name} showed is not kept in it and has changed since)"
-        chats.append((*opening.messages, Message(role="user", content=problem.text)))
+        chats.append(opening.before(Message(role="user", content=problem.text)))
     return difference(chats[0], chats[1], (before.name, now.name))
 
 

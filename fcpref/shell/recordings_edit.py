@@ -13,7 +13,7 @@ from fcpref.core.canon import short
 from fcpref.core.problems import Problem, problem_id
 from fcpref.errors import ArtifactError, ReplayMissError
 from fcpref.shell.engines.replay import SurveyEngine
-from fcpref.shell.openings import SHOWN
+from fcpref.shell.openings import SHOWN, as_header
 from fcpref.shell.recordings import STAGE, Place, Recorded
 from fcpref.shell.recordings_show import read_recording
 from fcpref.shell.reply_keys import problem_of, sample_of
@@ -25,6 +25,7 @@ from fcpref.shell.versions import versions_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from fcpref.shell.openings import Opening
     from fcpref.shell.recordings_show import Contents
     from fcpref.shell.workspace import Workspace
 
@@ -158,13 +159,14 @@ def _samples(parts: Sequence[Contents]) -> dict[str, int]:
 
 
 def _shown(parts: Sequence[Contents]) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
+    found: dict[str, list[Opening]] = {}
     for part in parts:
-        kept = part.header.spec.get(SHOWN)
-        for task, opening in (kept if isinstance(kept, dict) else {}).items():
-            if shown.setdefault(task, opening) != opening:
-                raise ArtifactError(f"{part.path}: showed another prompt of {task} than the others")
-    return {SHOWN: dict(sorted(shown.items()))} if shown else {}
+        for task, several in part.openings.items():
+            known = found.setdefault(task, [])
+            if known and known[0].tools != several[0].tools:
+                raise ArtifactError(f"{part.path}: showed other functions of {task} than the rest")
+            known += several
+    return as_header(found) if found else {}
 
 
 def _union(workspace: Workspace, parts: Sequence[Contents]) -> Artifact:

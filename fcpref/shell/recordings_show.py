@@ -5,19 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import fields, frozen
 
 from fcpref.core.canon import ID_PREFIX, short
-from fcpref.core.chains import Message, Reply, begin, messages
+from fcpref.core.chains import STUDENT, Message, Reply, begin, messages
 from fcpref.core.chains import advance as executed
 from fcpref.core.chains.values import Limits
+from fcpref.core.codec import structure
 from fcpref.core.problems import Problem
 from fcpref.core.tasks import find_task
-from fcpref.errors import ArtifactError, UsageError
+from fcpref.errors import ArtifactError, CodecError, UsageError
 from fcpref.shell.engines.base import Request
-from fcpref.shell.openings import SHOWN, Opening, recorded_openings
+from fcpref.shell.openings import SHOWN, Opening, kept_openings, recorded_openings
 from fcpref.shell.recordings import PART, STAGE, Recorded, read_part
 from fcpref.shell.reply_keys import ReplyKeys, opening_hash, problem_of, sample_of
+from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import problems_by_id
 from fcpref.shell.store import FORMAT, Header
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fcpref.core.chains import ChainState
-    from fcpref.core.functions import Grammar
     from fcpref.shell.workspace import Workspace
 
 _FIRST = ("samples", "prompt", "limits")
@@ -55,6 +56,26 @@ class Contents:
         """The recorded engine's."""
         found = self.header.spec.get("identity")
         return found if isinstance(found, dict) else {}
+
+    @property
+    def plan(self) -> SamplePlan | None:
+        """The sampling plan, where the header has one."""
+        names = {one.name for one in fields(SamplePlan)}
+        spec = self.header.spec
+        try:
+            return structure({key: one for key, one in spec.items() if key in names}, SamplePlan)
+        except CodecError:
+            return None
+
+    @property
+    def openings(self) -> dict[str, tuple[Opening, ...]]:
+        """What was shown, by task; empty in files of earlier versions."""
+        try:
+            return kept_openings(self.header.spec)
+        except CodecError as error:
+            raise ArtifactError(
+                f"{self.path}, line 1: what was shown is no data: {error}"
+            ) from None
 
     @property
     def name(self) -> str:
@@ -184,16 +205,23 @@ def chat(contents: Contents, job: str) -> Chat:
         return Chat(job=job, messages=said, notes=("the problems are not here: replies only",))
     opening = opening_of(contents, problem, turns[0].opening)
     notes = [] if opening else ["what was shown before the problem is not kept and has changed"]
-    shown = (*(opening.messages if opening else ()), Message(role="user", content=problem.text))
-    state = _begin(contents, problem, shown)
+    asked = Message(role="user", content=problem.text)
+    plan = contents.plan
+    state = _begin(plan, problem, opening.before(asked) if opening else (asked,))
     keys = ReplyKeys(contents.identity)
     for item in turns:
         tools = opening.tools if opening else ()
-        request = Request(job=job, step=item.step, messages=messages(state), tools=tools)
+        request = Request(
+            job=job,
+            step=item.step,
+            messages=messages(state),
+            tools=tools,
+            temperature=plan.temperature(int(sample_of(job))) if plan else None,
+        )
         if opening and item.step and len(notes) == 0 and keys.of(request) != item.key:
             notes.append(
                 f"from step {item.step} on, what is shown here is not what the model was shown: a "
-                "function's result has changed, or the chain had a temperature of its own"
+                "function's result has changed"
             )
         if item.silent:
             notes.append("the engine had nothing more to say")
@@ -214,20 +242,18 @@ def steps_of(contents: Contents, job: str) -> list[Recorded]:
 def opening_of(contents: Contents, problem: Problem, digest: str) -> Opening | None:
     """Return what a chain was opened with, or None where it cannot be rebuilt."""
     last = Message(role="user", content=problem.text)
-    for opening in recorded_openings(contents.header.spec):
-        said = (*opening.messages, last)
+    for opening in recorded_openings(contents.header.spec, problem):
+        said = opening.before(last)
         if opening_hash(Request(job="", step=0, messages=said, tools=opening.tools)) == digest:
             return opening
     return None
 
 
-def _begin(contents: Contents, problem: Problem, shown: Sequence[Message]) -> ChainState:
-    grammar: Grammar = "python"
-    prompt = contents.header.spec.get("prompt")
-    if isinstance(prompt, dict) and prompt.get("grammar") == "tools":
-        grammar = "tools"
+def _begin(plan: SamplePlan | None, problem: Problem, shown: Sequence[Message]) -> ChainState:
+    prompt = plan.prompt if plan else STUDENT
+    toolbox = find_task(problem.task).toolbox.without(prompt.without)
     endless = Limits(calls=_ENDLESS, failures=_ENDLESS, tokens=_ENDLESS)
-    return begin(find_task(problem.task).toolbox, problem, shown, endless, grammar)
+    return begin(toolbox, problem, shown, endless, prompt.grammar)
 
 
 def _part(workspace: Workspace, name: str) -> Path | None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
+from fcpref.core.problems import Problem
 from fcpref.errors import ReplayMissError, UsageError
 from fcpref.shell.engines.base import Sampling
+from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import model_chains, oracle_chains, plan_of, replay_chains
 
@@ -46,18 +48,24 @@ def solve(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
     """Let an engine solve problems; stage ``chains``.
 
     Raises:
-        UsageError: no such engine, or an option that it needs is missing.
+        UsageError: no such engine, an option that it needs is missing, or the prompt cannot be
+            shown.
         ArtifactError: there is no such recording.
         ModelError: the model cannot be found or loaded.
         EndpointError: the server does not answer.
     """
     if solver.engine not in _ENGINES:
         raise UsageError(f"no engine {solver.engine!r}; there are {', '.join(_ENGINES)}")
+    if solver.engine != "replay":  # a recording has its own prompt
+        check_prompt(solver.plan.prompt, problems.values(Problem), workspace.progress.note)
     return _ENGINES[solver.engine](workspace, problems, solver)
 
 
 def _by_oracle(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
-    return oracle_chains(workspace, problems, solver.plan.limits, solver.plan.prompt.grammar)
+    plan = solver.plan
+    return oracle_chains(
+        workspace, problems, plan.limits, plan.prompt.grammar, without=plan.prompt.without
+    )
 
 
 def _by_replay(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
@@ -93,9 +101,14 @@ def _settings(plan: SamplePlan) -> dict[str, object]:
         "samples": plan.samples,
         "prompt": plan.prompt.detail,
         "shots": plan.prompt.shots,
+        "exemplars": (plan.prompt.exemplars, plan.prompt.seed, plan.prompt.picked),
+        "without": plan.prompt.without,
         "grammar": plan.prompt.grammar,
         "calls": plan.limits.calls,
         "tokens": plan.limits.tokens,
+        "temperatures": plan.temperatures,
+        "until_both": plan.until_both,
+        "complete": plan.complete,
     }
 
 

@@ -7,12 +7,12 @@ import random
 import pytest
 from attrs import evolve
 
-from fcpref.core.chains import STUDENT, TEACHER, Chain, Limits, Reply
-from fcpref.core.codec import structure
+from fcpref.core.chains import STUDENT, TEACHER, Chain, Limits, Message, PromptSpec, Reply, render
 from fcpref.core.problems import Problem, problem_id
+from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, UsageError
 from fcpref.shell import recordings_edit, stages, stages_data
-from fcpref.shell.openings import Opening, openings
+from fcpref.shell.openings import kept_openings
 from fcpref.shell.recordings import Recorded, Recording, RecordingEngine, recording_header
 from fcpref.shell.recordings_diff import against_now, compare, findings_text
 from fcpref.shell.recordings_show import chat, find_job, read_recording, summary
@@ -393,11 +393,55 @@ def test_code_that_has_changed_asks_only_for_what_it_asks_otherwise(
 
 def test_a_recording_keeps_what_was_shown_and_its_chains_do_not(workspace, problems):
     recording = recorded(workspace, problems)
-    shown = recording.header.spec["shown"]
-    opening = openings(STUDENT, [NAME])[NAME]
-    assert structure(shown[NAME], Opening) == opening
+    (opening,) = kept_openings(recording.header.spec)[NAME]
+    first = problems.values(Problem)[0]
+    assert opening.before(Message(role="user", content=first.text)) == render(
+        STUDENT, find_task(NAME).toolbox, first
+    )
     assert read_artifact(recording.path).header == recording.header
     chains = workspace.find(chains_of(workspace, recording), "chains")
     assert chains.header.spec == {
         name: one for name, one in recording.header.spec.items() if name != "shown"
     }
+
+
+def test_worked_examples_that_go_by_the_problem_are_kept_and_shown(workspace, problems):
+    plan = evolve(PLAN, prompt=PromptSpec(detail="help", shots=2, exemplars="similar"))
+    contents = read_recording(workspace, recorded(workspace, problems, plan).id)
+    task = find_task(NAME)
+    for problem in problems.values(Problem):
+        shown = chat(contents, f"{problem_id(problem)}/0")
+        opening = render(plan.prompt, task.toolbox, problem, task.exemplars)
+        assert shown.notes == ()
+        assert shown.messages[: len(opening)] == opening
+
+
+def test_shards_shown_other_worked_examples_merge_to_what_one_run_records(workspace, problems):
+    plan = evolve(PLAN, prompt=PromptSpec(detail="help", shots=2, exemplars="similar"))
+    whole = recorded(workspace, problems, plan)
+    shards = [recorded(workspace, some(workspace, problems, [n]), plan).id for n in range(4)]
+    assert recordings_edit.merge(workspace, shards).recording.id == whole.id
+
+
+def test_a_ladder_of_temperatures_is_shown_compared_and_replayed(workspace, problems):
+    plan = evolve(PLAN, temperatures=(0.0, 0.5))
+    one = recorded(workspace, problems, plan)
+    contents = read_recording(workspace, one.id)
+    assert [chat(contents, job).notes for job in contents.jobs] == [()] * 8
+    assert against_now(workspace, one) == ()
+    two = recorded(workspace, problems, evolve(PLAN, temperatures=(0.0, 0.7)))
+    found = compare(workspace, one.id, two.id)
+    assert "temperatures is [0.0, 0.5] and [0.0, 0.7]" in found[0].text
+
+
+def test_a_plan_that_stops_early_is_pruned_and_merged(workspace, problems):
+    plan = evolve(PLAN, samples=3, until_both=True)
+    whole = recorded(workspace, problems, plan)
+    few = some(workspace, problems, [0, 2])
+    assert recordings_edit.prune(workspace, whole, few).recording.id == (
+        recorded(workspace, few, plan).id
+    )
+    shards = [
+        recorded(workspace, some(workspace, problems, at), plan).id for at in ([0, 1], [2, 3])
+    ]
+    assert recordings_edit.merge(workspace, shards).recording.id == whole.id

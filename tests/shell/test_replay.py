@@ -15,7 +15,7 @@ from fcpref.core.chains import STUDENT, TEACHER, Limits
 from fcpref.core.codec import unstructure
 from fcpref.core.problems import problem_id
 from fcpref.errors import ReplayMissError
-from fcpref.shell import openings
+from fcpref.shell import openings, sampling
 from fcpref.shell.engines.base import Request
 from fcpref.shell.engines.replay import ReplayEngine
 from fcpref.shell.openings import shown
@@ -139,11 +139,12 @@ def test_a_prompt_that_cannot_be_rebuilt_is_not_made_up(sealed, monkeypatch) -> 
     older = with_header(sealed, {"prompt": unstructure(STUDENT)})
     real = openings.render
     # The code that shows the functions has changed since, in a recording that keeps only hashes.
-    monkeypatch.setattr(
-        openings,
-        "render",
-        lambda *words: tuple(evolve(m, content=f"{m.content}.") for m in real(*words)),
-    )
+    for module in (openings, sampling):
+        monkeypatch.setattr(
+            module,
+            "render",
+            lambda *words: tuple(evolve(m, content=f"{m.content}.") for m in real(*words)),
+        )
     error = missed(older, sealed.problems)
     assert error.component == "prompt"
     assert error.diff == ""
@@ -226,7 +227,7 @@ def test_a_temperature_of_its_own_is_named(tmp_path, recorded, wanted, said) -> 
 
 def test_other_function_schemas_are_shown(tmp_path) -> None:
     request = Request(job="p/0", step=1, messages=SAID, tools=({"name": "Add"},))
-    kept = {"shown": {"math.word": {"messages": [], "tools": [{"name": "Add"}]}}}
+    kept = {"shown": {"math.word": {"messages": [], "openings": [[]], "tools": [{"name": "Add"}]}}}
     engine = ReplayEngine(one_reply(tmp_path, request, **kept))
     with pytest.raises(ReplayMissError, match=r"the function schemas \(tools\) differ") as caught:
         engine.run([evolve(request, tools=({"name": "Sum"},))], lambda *_: None)

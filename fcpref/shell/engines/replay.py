@@ -91,7 +91,7 @@ class SurveyEngine:
     """Answers as `ReplayEngine` does, and keeps each miss instead of stopping at the first.
 
     Attributes:
-        misses: by the job of the chain that was asked for first.
+        misses: by the job of the chain that cannot go on.
     """
 
     def __init__(self, artifact: Artifact) -> None:
@@ -115,4 +115,4 @@ class SurveyEngine:
             try:
                 self._replay.run([request], on_reply)
             except ReplayMissError as error:
-                self.misses[request.job] = error
+                self.misses[error.job] = error
