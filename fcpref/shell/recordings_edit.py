@@ -5,21 +5,23 @@ What is written always replays: it is replayed before it is written. The old one
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from fcpref.core.canon import short
+from fcpref.core.codec import unstructure
 from fcpref.core.problems import Problem, problem_id
-from fcpref.errors import ArtifactError, ReplayMissError
-from fcpref.shell.engines.replay import SurveyEngine
+from fcpref.errors import ArtifactError
+from fcpref.shell.engines.replay import ReplayEngine, SurveyEngine
 from fcpref.shell.openings import SHOWN, as_header
 from fcpref.shell.recordings import STAGE, Place, Recorded
 from fcpref.shell.recordings_show import read_recording
 from fcpref.shell.reply_keys import problem_of, sample_of
 from fcpref.shell.sampling import sample_chains
 from fcpref.shell.stages_data import parent, plan_of, problems_by_id, replay_chains
-from fcpref.shell.store import Artifact
+from fcpref.shell.store import FORMAT, Artifact, Header
 from fcpref.shell.versions import versions_of
 
 if TYPE_CHECKING:
@@ -108,8 +110,8 @@ def merge(workspace: Workspace, names: Sequence[str]) -> Merged:
         names: recordings, by path or by the start of an id.
 
     Raises:
-        ArtifactError: they are of other engines or plans, hold other replies to the same request,
-            or lack replies together.
+        ArtifactError: they are of other engines or plans, or hold other replies to one request.
+        ReplayMissError: together they lack replies.
     """
     parts = [read_recording(workspace, name) for name in names]
     first = parts[0]
@@ -120,13 +122,24 @@ def merge(workspace: Workspace, names: Sequence[str]) -> Merged:
         _add(replies, one, parts)
     spec = {**first.header.spec, **_samples(parts), **_shown(parts)}
     problems = _union(workspace, parts)
-    recording = _write(workspace, spec, problems, list(replies.values()))
-    try:
-        chains = replay_chains(workspace, recording)
-    except ReplayMissError as error:
-        recording.path.unlink()
-        raise ArtifactError(f"together they lack replies: {error}") from None
-    return Merged(recording=recording, chains=chains)
+    reached = _reached(spec, problems, replies)
+    recording = _write(workspace, spec, problems, reached)
+    return Merged(recording=recording, chains=replay_chains(workspace, recording))
+
+
+def _reached(
+    spec: Mapping[str, object], problems: Artifact, replies: Mapping[Place, Recorded]
+) -> list[Recorded]:
+    """Replay what is not written yet; return the replies that chains are made of."""
+    whole = Artifact(
+        id="",
+        path=Path("the recordings together"),
+        header=Header(format=FORMAT, stage=STAGE, parents=(problems.id,), spec=dict(spec)),
+        records=tuple(unstructure(item) for item in replies.values()),
+    )
+    engine = ReplayEngine(whole)
+    sample_chains(problems.values(Problem), engine, plan_of(whole))
+    return list(engine.reached.values())
 
 
 def _same(one: Contents, other: Contents) -> None:

@@ -102,7 +102,9 @@ def read_recording(workspace: Workspace, name: str) -> Contents:
         path, identifier, header = artifact.path, artifact.id, artifact.header
         replies = artifact.values(Recorded)
     else:
-        kept, replies = read_part(part)
+        kept, found = read_part(part)
+        # As when it is gone on with: the first reply of a place counts.
+        replies = tuple({item.place: item for item in reversed(found)}.values())[::-1]
         path, identifier, header = part, "", kept or Header(format=FORMAT, stage=STAGE)
     problems = {}
     if header.parents and any(workspace.paths("problems", short(header.parents[0]))):

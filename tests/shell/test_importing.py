@@ -14,6 +14,7 @@ from fcpref.errors import ProblemError
 from fcpref.shell import stages
 from fcpref.shell.importing import import_chats, summary
 from fcpref.shell.recordings_edit import some_of
+from fcpref.shell.verify import verify
 from fcpref.shell.workspace import Workspace
 
 TASK = find_task("math.word")
@@ -90,6 +91,7 @@ def replayed(done, workspace):
         for note in (workspace.local / "done").iterdir():
             note.unlink()
         assert stages.replay_chains(workspace, recording).id == artifact.id
+    assert verify(workspace.root).differences == ()
 
 
 def correct(workspace, done):

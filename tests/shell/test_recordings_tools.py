@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 from attrs import evolve
 
 from fcpref.core.chains import STUDENT, TEACHER, Chain, Limits, Message, PromptSpec, Reply, render
+from fcpref.core.codec import unstructure
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
-from fcpref.errors import ArtifactError, UsageError
+from fcpref.errors import ArtifactError, ReplayMissError, UsageError
 from fcpref.shell import recordings_edit, stages, stages_data
 from fcpref.shell.openings import kept_openings
 from fcpref.shell.recordings import Recorded, Recording, RecordingEngine, recording_header
@@ -18,6 +20,7 @@ from fcpref.shell.recordings_diff import against_now, compare, findings_text
 from fcpref.shell.recordings_show import chat, find_job, read_recording, summary
 from fcpref.shell.sampling import sample_chains
 from fcpref.shell.store import read_artifact
+from fcpref.shell.verify import verify
 from fcpref.shell.workspace import Workspace
 from tests.recorded import IDENTITY, PLAN, FakeEngine
 
@@ -328,14 +331,19 @@ def test_an_interrupted_recording_merges_with_the_rest(workspace, problems):
     whole = recorded(workspace, problems)
     replies = whole.values(Recorded)
     names = []
-    for number, part in enumerate((replies[:9], replies[9:])):
+    # One holds a reply that was never heard, and one that no chain reaches.
+    twice = evolve(replies[0], text="Add(a=70, b=7)")
+    stray = evolve(replies[0], key="0" * 32)
+    for number, part in enumerate(((*replies[:9], stray), replies[9:])):
         path = workspace.local / "recording" / f"{number}.part"
         with Recording(path, evolve(whole.header, count=0)) as recording:
             for item in part:
                 recording.append(item)
+        with path.open("ab") as file:
+            file.write(msgspec.json.encode(unstructure(twice)) + b"\n" if not number else b"")
         names.append(str(path))
     assert recordings_edit.merge(workspace, names).recording.id == whole.id
-    with pytest.raises(ArtifactError, match=r"together they lack replies: .*no reply for"):
+    with pytest.raises(ReplayMissError, match="the recordings together: no reply for"):
         recordings_edit.merge(workspace, names[:1])
 
 
@@ -348,6 +356,7 @@ def test_problems_of_several_seeds_merge(workspace, problems):
     assert union.header.parents == (problems.id, others.id)
     assert union.header.count == 6
     assert done.chains.header.count == 12
+    assert verify(workspace.root).differences == ()
 
 
 def test_conflicting_replies_are_refused_and_named(workspace, problems):
