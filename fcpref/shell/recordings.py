@@ -9,7 +9,7 @@ and the chain's own temperature where it has one. While a run goes on, replies a
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from attrs import field, frozen
@@ -36,6 +36,7 @@ __all__ = [
     "Recorded",
     "Recording",
     "RecordingEngine",
+    "Replies",
     "expect_identity",
     "opening_hash",
     "read_part",
@@ -259,6 +260,16 @@ def _unusable(path: Path, error: OSError) -> ArtifactError:
     )
 
 
+class Replies(Protocol):
+    """Where replies are kept: a `Recording`, or memory that goes into one later."""
+
+    replies: dict[Place, Recorded]
+
+    def append(self, recorded: Recorded) -> None:
+        """Keep one more; a place that has one keeps it."""
+        ...
+
+
 class RecordingEngine:
     """Answers from a recording what it holds, asks an engine for the rest, and records that.
 
@@ -266,7 +277,7 @@ class RecordingEngine:
         reached: the replies that the chains were made of, known and new ones.
     """
 
-    def __init__(self, engine: Engine, recording: Recording) -> None:
+    def __init__(self, engine: Engine, recording: Replies) -> None:
         """Wrap an engine."""
         self.reached: dict[Place, Recorded] = {}
         self._engine = engine
