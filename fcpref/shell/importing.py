@@ -189,6 +189,9 @@ class _Matcher:
         self._names: dict[str, list[str]] = {}
         for name, problem in self._problems.items():
             self._names.setdefault(_words(problem.text), []).append(name)
+        self._starts: dict[str, list[str]] = {}
+        for name in self._problems:
+            self._starts.setdefault(short(name, _SHORTEST_ID), []).append(name)
 
     def problem_of(self, row: ChatRow) -> tuple[str, int, str]:
         """Return a problem's id and the place of its user turn, or else why there is none."""
@@ -210,10 +213,9 @@ class _Matcher:
         return "", 0, "no user turn is the text of a problem and the row names none"
 
     def _named(self, text: str) -> list[str]:
-        digits = text.removeprefix(ID_PREFIX)
-        if len(digits) < _SHORTEST_ID:
-            return []
-        return [name for name in self._problems if name.startswith(ID_PREFIX + digits)]
+        # Shorter ones are no key of these.
+        near = self._starts.get(short(text, _SHORTEST_ID), [])
+        return [name for name in near if name.startswith(ID_PREFIX + text.removeprefix(ID_PREFIX))]
 
 
 def _spoken(row: ChatRow, at: int) -> _Spoken:

@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from fcpref.core.canon import canonical_bytes
 from fcpref.core.chains import Reply
@@ -302,6 +302,8 @@ class RecordingEngine:
 
         def record(request: Request, reply: Reply) -> Request | None:
             asked.pop(request.job, None)
+            # Half a character has no bytes: what cannot be recorded is not heard either.
+            reply = evolve(reply, text=reply.text.encode(errors="replace").decode())
             self._keep(request, text=reply.text, tokens=reply.tokens)
             return ask(on_reply(request, reply))
 

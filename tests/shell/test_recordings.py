@@ -412,3 +412,21 @@ def test_keys_that_grow_with_the_chat_are_those_of_the_whole_chat(
             temperature=temperatures[number],
         )
         assert keys.of(request) == reply_key(IDENTITY, request)
+
+
+def test_half_a_character_is_heard_as_it_is_recorded(tmp_path) -> None:
+    problems = word_problems(1)
+
+    class Half(FakeEngine):
+        def run(self, requests: Sequence[Request], on_reply: OnReply) -> None:
+            for request in requests:
+                following = on_reply(request, Reply(text="Reasoning(thought='\ud83d')"))
+                assert following is not None
+                on_reply(following, Reply(text="Answer(value=1)"))
+
+    with Recording(tmp_path / "run.part") as recording:
+        live = RecordingEngine(Half(problems), recording)
+        chains = sample_chains(problems, live, PLAN)
+    assert chains[0].turns[0].reply == "Reasoning(thought='?')"
+    artifact = seal(tmp_path, live.reached.values(), header())
+    assert sample_chains(problems, ReplayEngine(artifact), PLAN) == chains
