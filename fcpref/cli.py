@@ -672,10 +672,11 @@ def diff(session: Session, recording: str, other: str | None) -> None:
     from attrs import asdict
 
     from fcpref.shell.recordings_diff import against_now, compare, findings_text
+    from fcpref.shell.recordings_show import sealed_recording
 
     workspace = session.workspace
     if other is None:
-        found = against_now(workspace, workspace.locate(recording, "recording"))
+        found = against_now(workspace, sealed_recording(workspace, recording))
     else:
         found = compare(workspace, recording, other)
     session.show([asdict(one) for one in found], findings_text(found))
@@ -691,10 +692,11 @@ def diff(session: Session, recording: str, other: str | None) -> None:
 def prune(session: Session, recording: str, keep_problems: str | None) -> None:
     """Write RECORDING again without the replies that no chain of the current code reaches."""
     from fcpref.shell import recordings_edit
+    from fcpref.shell.recordings_show import sealed_recording
 
     workspace = session.workspace
     keep = workspace.locate(keep_problems, "problems") if keep_problems else None
-    done = recordings_edit.prune(workspace, workspace.locate(recording, "recording"), keep)
+    done = recordings_edit.prune(workspace, sealed_recording(workspace, recording), keep)
     if done.lost:
         workspace.progress.note(f"{done.lost} problems cannot be replayed: {done.misses}")
     session.give(done.recording, dropped=done.dropped, lost=done.lost)

@@ -221,6 +221,8 @@ def test_a_damaged_growing_recording_is_one_line(fcpref, tmp_path):
     bad.write_bytes(b"{}\n" + b'{"job": "half')
 
     refused(fcpref("show", bad), bad, "line 1")
+    refused(fcpref("diff", bad), bad, "is not sealed")
+    refused(fcpref("prune", bad), bad, "is not sealed")
     refused(fcpref("merge", bad), bad, "line 1")
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fcpref.core.chains import ChainState
+    from fcpref.shell.store import Artifact
     from fcpref.shell.workspace import Workspace
 
 _FIRST = ("samples", "prompt", "limits")
@@ -110,6 +111,21 @@ def read_recording(workspace: Workspace, name: str) -> Contents:
     if header.parents and any(workspace.paths("problems", short(header.parents[0]))):
         problems = problems_by_id(workspace.find(header.parents[0], "problems"))
     return Contents(path=path, id=identifier, header=header, replies=replies, problems=problems)
+
+
+def sealed_recording(workspace: Workspace, name: str) -> Artifact:
+    """Return a sealed recording named by its path or by the first digits of its id.
+
+    Raises:
+        ArtifactError: there is none, it is damaged or of another stage, or it is not sealed.
+    """
+    part = _part(workspace, name)
+    if part is not None:
+        raise ArtifactError(
+            f"{part}: is not sealed; run its command again to the end, or seal what is whole of it "
+            "with `fcpref recordings merge`"
+        )
+    return workspace.locate(name, STAGE)
 
 
 def described(contents: Contents) -> dict[str, Any]:

@@ -454,3 +454,21 @@ def test_a_plan_that_stops_early_is_pruned_and_merged(workspace, problems):
         recorded(workspace, some(workspace, problems, at), plan).id for at in ([0, 1], [2, 3])
     ]
     assert recordings_edit.merge(workspace, shards).recording.id == whole.id
+
+
+def test_another_result_in_the_same_place_is_shown_from_the_chains(
+    workspace, problems, monkeypatch
+):
+    one = recorded(workspace, problems)
+    changed(monkeypatch)
+    for note in (workspace.local / "done").iterdir():
+        note.unlink()
+    two = recorded(workspace, problems)
+    found = compare(workspace, one.id, two.id)
+    assert [one.what for one in found] == ["chains", "result"]
+    assert "the messages before it differ (a function's result)" in found[1].text
+    lines = found[1].diff.splitlines()
+    assert lines[-1] == f"+= {lines[-2].removeprefix('-')}"
+    for path in workspace.paths("chains"):
+        path.unlink()
+    assert "the chains of both are not here" in compare(workspace, one.id, two.id)[1].diff
