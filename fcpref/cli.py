@@ -672,11 +672,11 @@ def diff(session: Session, recording: str, other: str | None) -> None:
     from attrs import asdict
 
     from fcpref.shell.recordings_diff import against_now, compare, findings_text
-    from fcpref.shell.recordings_show import sealed_recording
+    from fcpref.shell.recordings_show import as_artifact
 
     workspace = session.workspace
     if other is None:
-        found = against_now(workspace, sealed_recording(workspace, recording))
+        found = against_now(workspace, as_artifact(workspace, recording))
     else:
         found = compare(workspace, recording, other)
     session.show([asdict(one) for one in found], findings_text(found))
@@ -690,13 +690,17 @@ def diff(session: Session, recording: str, other: str | None) -> None:
 @click.argument("recording")
 @click.option("--keep-problems", metavar="PROBLEMS", help="Drop the replies to all others.")
 def prune(session: Session, recording: str, keep_problems: str | None) -> None:
-    """Write RECORDING again without the replies that no chain of the current code reaches."""
+    """Write RECORDING again without the replies that no chain of the current code reaches.
+
+    A problem whose chains lack a reply is left out, so that the rest replays; of a .part file, what
+    is whole is sealed.
+    """
     from fcpref.shell import recordings_edit
-    from fcpref.shell.recordings_show import sealed_recording
+    from fcpref.shell.recordings_show import as_artifact
 
     workspace = session.workspace
     keep = workspace.locate(keep_problems, "problems") if keep_problems else None
-    done = recordings_edit.prune(workspace, sealed_recording(workspace, recording), keep)
+    done = recordings_edit.prune(workspace, as_artifact(workspace, recording), keep)
     if done.lost:
         workspace.progress.note(f"{done.lost} problems cannot be replayed: {done.misses}")
     session.give(done.recording, dropped=done.dropped, lost=done.lost)

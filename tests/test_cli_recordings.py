@@ -221,8 +221,8 @@ def test_a_damaged_growing_recording_is_one_line(fcpref, tmp_path):
     bad.write_bytes(b"{}\n" + b'{"job": "half')
 
     refused(fcpref("show", bad), bad, "line 1")
-    refused(fcpref("diff", bad), bad, "is not sealed")
-    refused(fcpref("prune", bad), bad, "is not sealed")
+    refused(fcpref("diff", bad), bad, "line 1")
+    refused(fcpref("prune", bad), bad, "line 1")
     refused(fcpref("merge", bad), bad, "line 1")
 
 
@@ -249,3 +249,26 @@ def test_a_replay_may_be_asked_for_what_was_recorded(artifacts):
     words = ["--samples", "4", "--temperature", "0.7", "--seed", "0", "--tokens", "400"]
     result = CliRunner().invoke(main, ["--artifacts", str(artifacts), *replay, *words])
     assert result.exit_code == 0, result.output
+
+
+def test_what_is_whole_of_an_interrupted_recording_is_sealed_by_prune(fcpref, told, artifacts):
+    packed = (artifacts / "recording" / f"{RECORDING}.jsonl.gz").read_bytes()
+    part = artifacts / "local" / "recording" / "abcdef.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(gzip.decompress(packed)[:-90])
+    done = told("prune", part)
+
+    assert done["lost"] == 1
+    assert told("show", done["id"])["problem_count"] == 89
+    assert told("diff", done["id"]) == []
+    assert told("diff", "abcdef")[0]["text"] == "1 of 360 chains cannot be replayed"
+    refused(fcpref("merge", part), "the recordings together: no reply for")
+
+
+def test_a_recording_without_a_header_is_one_line(fcpref, tmp_path):
+    bad = tmp_path / "old.part"
+    bad.write_bytes(b"")
+
+    for command in ("diff", "prune", "merge"):
+        refused(fcpref(command, bad), bad)
+    assert "engine: unknown" in fcpref("show", bad).stdout

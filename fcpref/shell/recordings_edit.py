@@ -57,7 +57,7 @@ def prune(workspace: Workspace, recording: Artifact, keep: Artifact | None = Non
 
     Args:
         workspace: where to write.
-        recording: what to prune.
+        recording: what to prune; one that is not sealed has no id.
         keep: problems; the others are dropped.
 
     Raises:
@@ -86,7 +86,7 @@ def prune(workspace: Workspace, recording: Artifact, keep: Artifact | None = Non
     old = keep if keep is not None else problems
     parents = old if len(left) == len(wanted) else some_of(workspace, old, left)
     dropped = recording.header.count - len(replies)
-    same = not dropped and parents.id == problems.id
+    same = recording.id and not dropped and parents.id == problems.id
     new = recording if same else _write(workspace, recording.header.spec, parents, replies)
     return Pruned(recording=new, dropped=dropped, lost=len(lost), misses=first)
 
@@ -114,6 +114,12 @@ def merge(workspace: Workspace, names: Sequence[str]) -> Merged:
         ReplayMissError: together they lack replies.
     """
     parts = [read_recording(workspace, name) for name in names]
+    for part in parts:
+        if not (part.identity and part.header.parents and part.plan):
+            raise ArtifactError(
+                f"{part.path}, line 1: names no engine, plan or problems, as files of earlier "
+                "versions do not; run its command again to the end"
+            )
     first = parts[0]
     for other in parts[1:]:
         _same(first, other)
@@ -167,8 +173,7 @@ def _add(replies: dict[Place, Recorded], one: Contents, parts: Sequence[Contents
 
 
 def _samples(parts: Sequence[Contents]) -> dict[str, int]:
-    counts = [part.header.spec.get("samples") for part in parts]
-    return {"samples": max(count for count in counts if isinstance(count, int))}
+    return {"samples": max(part.plan.samples for part in parts if part.plan)}
 
 
 def _shown(parts: Sequence[Contents]) -> dict[str, Any]:
@@ -183,9 +188,7 @@ def _shown(parts: Sequence[Contents]) -> dict[str, Any]:
 
 
 def _union(workspace: Workspace, parts: Sequence[Contents]) -> Artifact:
-    names = list(dict.fromkeys(part.header.parents[0] for part in parts if part.header.parents))
-    if not names or any(not part.header.parents for part in parts):
-        raise ArtifactError(f"{parts[0].path}: names no problems; only one that does can be merged")
+    names = list(dict.fromkeys(part.header.parents[0] for part in parts))
     found = [workspace.find(name, "problems") for name in names]
     if len(found) == 1:
         return found[0]

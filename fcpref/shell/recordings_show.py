@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import fields, frozen
+from attrs import evolve, fields, frozen
 
 from fcpref.core.canon import ID_PREFIX, short
 from fcpref.core.chains import STUDENT, Message, Reply, begin, messages
 from fcpref.core.chains import advance as executed
 from fcpref.core.chains.values import Limits
-from fcpref.core.codec import structure
+from fcpref.core.codec import structure, unstructure
 from fcpref.core.problems import Problem
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, CodecError, UsageError
@@ -21,13 +21,12 @@ from fcpref.shell.recordings import PART, STAGE, Recorded, read_part
 from fcpref.shell.reply_keys import ReplyKeys, opening_hash, problem_of, sample_of
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import problems_by_id
-from fcpref.shell.store import FORMAT, Header
+from fcpref.shell.store import FORMAT, Artifact, Header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fcpref.core.chains import ChainState
-    from fcpref.shell.store import Artifact
     from fcpref.shell.workspace import Workspace
 
 _FIRST = ("samples", "prompt", "limits")
@@ -113,19 +112,21 @@ def read_recording(workspace: Workspace, name: str) -> Contents:
     return Contents(path=path, id=identifier, header=header, replies=replies, problems=problems)
 
 
-def sealed_recording(workspace: Workspace, name: str) -> Artifact:
-    """Return a sealed recording named by its path or by the first digits of its id.
+def as_artifact(workspace: Workspace, name: str) -> Artifact:
+    """Return a recording by name; one that is not sealed as it would be if it ended here.
 
     Raises:
-        ArtifactError: there is none, it is damaged or of another stage, or it is not sealed.
+        ArtifactError: there is none, or it is damaged, or of another stage.
     """
-    part = _part(workspace, name)
-    if part is not None:
-        raise ArtifactError(
-            f"{part}: is not sealed; run its command again to the end, or seal what is whole of it "
-            "with `fcpref recordings merge`"
-        )
-    return workspace.locate(name, STAGE)
+    contents = read_recording(workspace, name)
+    if contents.id:
+        return workspace.find(contents.id, STAGE)
+    return Artifact(
+        id="",
+        path=contents.path,
+        header=evolve(contents.header, count=len(contents.replies)),
+        records=tuple(unstructure(item) for item in contents.replies),
+    )
 
 
 def described(contents: Contents) -> dict[str, Any]:
