@@ -45,7 +45,21 @@ class ArtifactError(FcprefError):
 
 
 class ReplayMissError(FcprefError):
-    """A recording does not hold the asked reply; replay never goes live."""
+    """A recording does not hold the asked reply; replay never goes live.
+
+    Attributes:
+        component: the part of the reply's key that differs from the nearest recorded one, such as
+            ``prompt``, ``result``, ``temperature`` or ``sample``; empty where it is not known.
+        diff: what differs, as a unified diff; empty where the message says it all.
+        job: the chain whose reply it is, ``PROBLEM-ID/SAMPLE``.
+    """
+
+    def __init__(self, message: str, *, component: str = "", diff: str = "", job: str = "") -> None:
+        """Keep what differs beside the message."""
+        super().__init__(message)
+        self.job = job
+        self.component = component
+        self.diff = diff
 
 
 class ModelError(FcprefError):

@@ -40,8 +40,12 @@ def decode(data: bytes) -> object:
     return value
 
 
-def json_rows(file: Path) -> Iterator[tuple[int, object]]:
+def json_rows(file: Path, longest: int | None = None) -> Iterator[tuple[int, object]]:
     """Yield the line number and the value of each line that is not blank.
+
+    Args:
+        file: JSON Lines in UTF-8.
+        longest: bytes that a line may have; no limit when None.
 
     Raises:
         ProblemError: the file cannot be read, holds nothing, or has a line that is no JSON.
@@ -59,6 +63,10 @@ def json_rows(file: Path) -> Iterator[tuple[int, object]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
+        if longest is not None and len(line) > longest:
+            raise ProblemError(
+                f"{file}, line {number}: has {len(line):,} bytes; at most {longest:,} are read"
+            )
         try:
             yield number, decode(line)
         except NoJsonError as error:

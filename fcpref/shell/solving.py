@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from fcpref.core.problems import Problem
-from fcpref.errors import UsageError
+from fcpref.errors import ReplayMissError, UsageError
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan
-from fcpref.shell.stages_data import model_chains, oracle_chains, replay_chains
+from fcpref.shell.stages_data import model_chains, oracle_chains, plan_of, replay_chains
 
 if TYPE_CHECKING:
     from fcpref.shell.store import Artifact
@@ -30,6 +30,8 @@ class Solver:
         concurrency: requests to a server at once.
         plan: how many chains, with which prompt, within which limits.
         sampling: how replies are drawn.
+        given: which settings were asked for by name; a replay refuses one that was recorded
+            otherwise, and takes the others from its recording.
     """
 
     engine: str
@@ -39,6 +41,7 @@ class Solver:
     concurrency: int = 8
     plan: SamplePlan
     sampling: Sampling
+    given: tuple[str, ...] = ()
 
 
 def solve(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
@@ -69,7 +72,52 @@ def _by_replay(workspace: Workspace, problems: Artifact, solver: Solver) -> Arti
     recording = workspace.locate(_needed(solver.recording, "--recording"), "recording")
     if problems.id not in recording.header.parents:
         raise UsageError(f"{recording.path}: is not a recording of {problems.path}")
+    _expect(recording, solver)
     return replay_chains(workspace, recording)
+
+
+def _expect(recording: Artifact, solver: Solver) -> None:
+    """Refuse what was asked for by name and recorded otherwise.
+
+    Raises:
+        ReplayMissError: names each setting that differs.
+    """
+    have = _settings(plan_of(recording)) | _identified(recording)
+    want = _settings(solver.plan) | {
+        "model": solver.model,
+        "temperature": f"{solver.sampling.temperature:g}",
+        "seed": str(solver.sampling.seed),
+    }
+    differ = [name for name in solver.given if name in want and have.get(name) != want[name]]
+    if differ:
+        said = "; ".join(f"{name} is {have.get(name)}, wanted {want[name]}" for name in differ)
+        raise ReplayMissError(
+            f"{recording.path}: {said}; a replay has its recording's", component=differ[0]
+        )
+
+
+def _settings(plan: SamplePlan) -> dict[str, object]:
+    return {
+        "samples": plan.samples,
+        "prompt": plan.prompt.detail,
+        "shots": plan.prompt.shots,
+        "exemplars": (plan.prompt.exemplars, plan.prompt.seed, plan.prompt.picked),
+        "without": plan.prompt.without,
+        "grammar": plan.prompt.grammar,
+        "calls": plan.limits.calls,
+        "tokens": plan.limits.tokens,
+        "temperatures": plan.temperatures,
+        "until_both": plan.until_both,
+        "complete": plan.complete,
+    }
+
+
+def _identified(recording: Artifact) -> dict[str, object]:
+    """Return the model, and the sampling as engines write it: ``temperature 0.7, seed 0``."""
+    identity = recording.header.spec.get("identity")
+    found: dict[str, object] = dict(identity) if isinstance(identity, dict) else {}
+    parts = str(found.get("sampling", "")).split(", ")
+    return found | {name: value for name, _, value in (part.rpartition(" ") for part in parts)}
 
 
 def _by_openai(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:

@@ -16,12 +16,22 @@ from fcpref.core.seeds import derive
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, CodecError, ProblemError, UsageError
 from fcpref.shell.engines.oracle import OracleEngine
+from fcpref.shell.engines.replay import ReplayEngine
 from fcpref.shell.meter import metered
-from fcpref.shell.recordings import Recording, RecordingEngine, ReplayEngine, seal
+from fcpref.shell.openings import SHOWN, shown
+from fcpref.shell.recordings import (
+    PART,
+    Recorded,
+    Recording,
+    RecordingEngine,
+    recording_header,
+    seal,
+)
 from fcpref.shell.rows import json_rows
 from fcpref.shell.sampling import SamplePlan, sample_chains
 from fcpref.shell.store import Artifact, file_hash
 from fcpref.shell.versions import redone, versions_of
+from fcpref.shell.workspace import work_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -231,7 +241,11 @@ def model_chains(
 ) -> Artifact:
     """Let a live engine solve problems; stage ``chains``, with its recording as second parent.
 
-    Replies are recorded as they come. An interrupted run goes on from them.
+    Replies are recorded as they come. An interrupted run goes on from them, wherever it broke off:
+    while it recorded, when it had sealed, or when it had written the chains.
+
+    Raises:
+        ArtifactError: another run is recording the same.
     """
     identity = dict(engine.identity)
     values = problems.values(Problem)
@@ -242,27 +256,38 @@ def model_chains(
         "plan": unstructure(plan),
         **redone(versions),
     }
+    part = workspace.local / "recording" / f"{short(content_id(parts), 32)}{PART}"
+    before = workspace.made("chains", parts)
+    if before is not None and not part.exists():
+        return before
+    header = recording_header(
+        identity=identity,
+        parents=(problems.id,),
+        spec={**unstructure(plan), **shown(plan.prompt, values)},
+        versions=versions,
+    )
+    finished = work_key("recording", parts)
+    label = identity.get("model") or identity["engine"]
 
     def make(log: StageLog) -> Artifact:
-        part = workspace.local / "recording" / f"{short(content_id(parts), 32)}.part"
-        label = identity.get("model") or identity["engine"]
-        with Recording(part) as recording:
-            log.write("recording", model=label, recorded_before=len(recording.replies))
-            live = RecordingEngine(engine, recording)
-            chains = _sampled(workspace, values, live, plan, label, log, usage=engine)
-            sealed = seal(
-                workspace.local,
-                recording.replies.values(),
-                identity=identity,
-                parents=(problems.id,),
-                spec=unstructure(plan),
-                versions=versions,
-            )
-        artifact = _write_chains(workspace, chains, problems, sealed)
-        part.unlink()
-        return artifact
+        # Code that has changed since it was sealed asks only for what it now asks otherwise.
+        sealed = workspace.recall(finished, "recording")
+        recording.know(sealed.values(Recorded) if sealed else ())
+        log.write("recording", model=label, recorded_before=len(recording.replies))
+        live = RecordingEngine(engine, recording)
+        chains = _sampled(workspace, values, live, plan, label, log, usage=engine)
+        # What no chain of this run reached is of another version of the functions.
+        unreached = len(recording.replies) - len(live.reached)
+        log.write("sealing", replies=len(live.reached), unreached=unreached)
+        sealed = seal(workspace.local, live.reached.values(), header)
+        workspace.record(finished, {"id": sealed.id})
+        return _write_chains(workspace, chains, problems, sealed)
 
-    return workspace.once("chains", parts, make)
+    with Recording(part, header) as recording:
+        # Under the lock: another run may have finished this since we looked.
+        artifact = workspace.once("chains", parts, make)
+        recording.remove()
+    return artifact
 
 
 def replay_chains(workspace: Workspace, recording: Artifact) -> Artifact:
@@ -323,7 +348,7 @@ def _write_chains(
         "chains",
         chains,
         parents=(problems.id, recording.id),
-        spec=recording.header.spec,
+        spec={name: one for name, one in recording.header.spec.items() if name != SHOWN},
         versions=versions_of(problems.values(Problem)),
     )
 

@@ -105,7 +105,8 @@ def write_artifact(
         format=FORMAT,
         stage=stage,
         parents=tuple(parents),
-        spec=dict(spec or {}),
+        # As it will be read: settings that are tuples here are lists there.
+        spec=msgspec.json.decode(canonical_bytes(dict(spec or {}))),
         versions=dict(versions or {}),
         count=len(lines),
     )

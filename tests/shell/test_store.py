@@ -229,3 +229,8 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path) -> None:
     (tmp_path / "rows").write_text("")
     with pytest.raises(ArtifactError, match="cannot be written"):
         write_artifact(tmp_path, "rows", ROWS)
+
+
+def test_a_header_is_written_as_it_is_read(tmp_path):
+    written = write_artifact(tmp_path, "problems", [], spec={"ladder": (0.0, 0.5)})
+    assert read_artifact(written.path).header == written.header
