@@ -17,21 +17,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.quick import Row, paired
-from fcpref.core.chains import STUDENT, Limits
-from fcpref.core.scores import Verdict
+from fcpref.core.chains import STUDENT, Limits, Reply
 from fcpref.core.tasks import find_task
-from fcpref.shell.engines.base import Sampling
+from fcpref.shell.engines.base import OnReply, Request, Sampling
 from fcpref.shell.engines.openai import OpenAIEngine
+from fcpref.shell.engines.openai_form import Form
 from fcpref.shell.engines.openai_http import connection, fetch, tls
+from fcpref.shell.engines.oracle import OracleEngine
 from fcpref.shell.sampling import SamplePlan, sample_chains
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from fcpref.core.chains import Chain
     from fcpref.core.problems import Problem
 
 AT_ONCE = 256
 TASK = "fol.deduction"
+SAMPLING = Sampling(temperature=0.8)
 PLAN = SamplePlan(samples=4, prompt=STUDENT, limits=Limits())
 
 
@@ -112,15 +115,17 @@ def serving(some: list[Problem]) -> Iterator[str]:
                 process.terminate()
 
 
-def run(count: int = 500) -> Row:
+def run(count: int = 150) -> Row:
     """Sample chains through the engine, and send the same bodies with the client alone."""
     some = problems(count)
     with serving(some) as endpoint:
-        bodies = _bodies(some, endpoint)
+        listening = Listening(some)
+        expected = sample_chains(some, listening, PLAN)
+        bodies = listening.bodies
 
         def ours() -> None:
             chains = sample_chains(some, _engine(endpoint), PLAN)
-            assert sum(len(chain.turns) for chain in chains) == len(bodies)
+            assert _replies(chains) == _replies(expected)
 
         def bare() -> None:
             asyncio.run(_post(endpoint, bodies))
@@ -132,26 +137,33 @@ def run(count: int = 500) -> Row:
 
 
 def _engine(endpoint: str) -> OpenAIEngine:
-    sampling = Sampling(temperature=0.8)
-    return OpenAIEngine(endpoint=endpoint, model="instant", sampling=sampling, concurrency=AT_ONCE)
+    return OpenAIEngine(endpoint=endpoint, model="instant", sampling=SAMPLING, concurrency=AT_ONCE)
 
 
-def _bodies(some: list[Problem], endpoint: str) -> list[bytes]:
-    """Return what the engine sends, taken from its way to the client."""
-    sent: list[bytes] = []
-    engine = _engine(endpoint)
-    form = engine._form  # noqa: SLF001 - the one place that sees every body
-    compose = form.body
+class Listening:
+    """The oracle, listened to: what a server would be sent for its chains."""
 
-    def kept(*arguments: object, **named: object) -> bytes:
-        sent.append(compose(*arguments, **named))  # type: ignore[arg-type]
-        return sent[-1]
+    def __init__(self, some: list[Problem]) -> None:
+        """Solve these problems."""
+        self.oracle = OracleEngine(some)
+        self.identity: Mapping[str, str] = self.oracle.identity
+        self.bodies: list[bytes] = []
 
-    form.body = kept  # type: ignore[method-assign]
-    chains = sample_chains(some, engine, PLAN)
-    task = find_task(TASK)
-    assert task.score(chains[0], some[0]).verdict is Verdict.CORRECT
-    return sent
+    def run(self, requests: Sequence[Request], on_reply: OnReply) -> None:
+        """Answer every request, and keep its body."""
+        form = Form()
+
+        def heard(request: Request, reply: Reply) -> Request | None:
+            self.bodies.append(
+                form.body(request, model="instant", sampling=SAMPLING, tokens=96, seed=1)
+            )
+            return on_reply(request, reply)
+
+        self.oracle.run(requests, heard)
+
+
+def _replies(chains: Sequence[Chain]) -> list[list[str]]:
+    return [[turn.reply for turn in chain.turns] for chain in chains]
 
 
 async def _post(endpoint: str, bodies: list[bytes]) -> None:

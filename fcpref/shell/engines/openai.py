@@ -149,6 +149,6 @@ class OpenAIEngine:
             patience=self.patience,
             account=self._account,
             form=self._form,
-            pace=Pace(self.concurrency, self._account),
+            pace=Pace(self.concurrency, self._account, self.patience.backoff),
             note=self.note,
         )

@@ -16,7 +16,7 @@ from fcpref.shell.engines.base import Sampling
 from fcpref.shell.engines.openai_account import Account
 from fcpref.shell.engines.openai_form import Form
 from fcpref.shell.engines.openai_http import fetch
-from fcpref.shell.engines.openai_pace import Pace
+from fcpref.shell.engines.openai_pace import Outcome, Pace
 from fcpref.shell.engines.openai_wire import BUSY, RefusalError, read_answer
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Patience:
 
     Attributes:
         retries: further attempts at a request after 408, 429, 5xx, a timeout or a lost connection.
-            A 429 or 503 takes none of them as long as the server answers other requests.
+            A 429 or 503 takes none of them while other requests are under way.
         backoff: mean wait before the first retry; doubles with each, up to 30 s. It comes on top
             of a Retry-After, which all chains heed; one beyond 10 minutes ends the run.
         request: limit of one attempt, from connecting to the last byte.
@@ -96,22 +96,23 @@ class Asker:
             body = self.form.body(
                 request, model=self.model, sampling=self.sampling, tokens=tokens, seed=seed
             )
-            answered = self.pace.answered
             try:
                 return await self._attempt(client, body, tokens, tools=bool(request.tools))
             except RefusalError as refusal:
                 wait = 0.0
                 if not self._learnt(refusal, body):
-                    hope = refusal.passing and (patient or refusal.status in BUSY)
-                    if failures >= self.patience.retries or not hope:
+                    crowded = refusal.status in BUSY
+                    failures += not crowded
+                    refusals = self.pace.refusals if crowded else failures
+                    hope = refusal.passing and (patient or crowded)
+                    if refusals > self.patience.retries or not hope:
                         raise self.error(refusal, attempt, tools=bool(request.tools)) from None
+                    # Where the server is busy, the pace says how long all rest.
+                    doubled = self.patience.backoff * 2 ** max(0, failures - 1)
                     noise = derive(
                         self.sampling.seed, "backoff", request.job, request.step, attempt
                     )
-                    backoff = min(self.patience.backoff * 2**failures, _LONGEST_BACKOFF)
-                    wait = backoff * (0.5 + noise.random())
-                    # Crowded out is not failed, while the server answers those it has room for.
-                    failures += not (refusal.status in BUSY and self.pace.answered > answered)
+                    wait = min(doubled, _LONGEST_BACKOFF) * (0.5 + noise.random())
             self.account.retries += 1
             await asyncio.sleep(wait)
         raise AssertionError  # the loop has no end of its own
@@ -121,15 +122,20 @@ class Asker:
     ) -> Answer:
         most = self.account.most(body, tokens)
         entered = await self.pace.enter(most)
-        good, lost, busy, wait = False, True, False, 0.0
         self.account.requests += 1
+        outcome: Outcome = "failed"
+        lost, wait = True, 0.0
         try:
             url = f"{self.endpoint}/chat/completions"
             completion = await fetch(client, url, body, self.patience.request)
             answer = read_answer(completion, tools=tools, sent=len(body))
-            good, lost = True, False
+            outcome, lost = "answered", False
         except RefusalError as refusal:
-            lost, busy, wait = refusal.lost, refusal.busy, refusal.wait if refusal.passing else 0.0
+            lost, wait = refusal.lost, refusal.wait if refusal.passing else 0.0
+            if refusal.status in BUSY:
+                outcome = "busy"
+            elif refusal.late:
+                outcome = "slow"
             raise
         else:
             self.account.prompt_tokens += answer.prompt_tokens
@@ -137,7 +143,7 @@ class Asker:
             return answer
         finally:
             self.account.release(most, lost=lost)
-            if self.pace.leave(entered, good=good, busy=busy, wait=wait) and wait >= _LONG_WAIT:
+            if self.pace.leave(entered, outcome, wait) and wait >= _LONG_WAIT:
                 self._say(f"asks to wait {wait:.0f} s; waiting")
 
     def _learnt(self, refusal: RefusalError, body: bytes) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from httpx2 import AsyncClient, Response
 
 _LARGEST = 1_000_000
+# How the library says that a connection ended early; its other words are about broken HTTP.
+_ENDED = re.compile("disconnected|closed")
 _GOOD = range(200, 300)
 _START = "start the server, or correct the endpoint"
 
@@ -81,10 +84,7 @@ async def fetch(client: AsyncClient, url: str, body: bytes | None, limit: float)
     except TimeoutError:
         advice = "allow more time for a request, or lower the concurrency"
         what = f"timed out after {limit:g} s"
-        refusal = RefusalError(what, advice, passing=True, lost=True)
-        # Most often it has too many requests in its queue.
-        refusal.busy = True
-        raise refusal from None
+        raise RefusalError(what, advice, passing=True, lost=True, late=True) from None
     except httpx2.DecodingError:
         raise RefusalError("answered with something that cannot be unpacked", status=200) from None
     except httpx2.InvalidURL as error:
@@ -128,8 +128,7 @@ def _lost(error: BaseException) -> RefusalError:
             what = "cannot be reached (connection refused)"
         elif isinstance(cause, OSError) and cause.errno:
             what = f"dropped the connection ({os.strerror(cause.errno).lower()})"
-        elif "llegal" in str(cause):
-            # h11's words for a status line or a header that is none
+        elif isinstance(cause, httpx2.RemoteProtocolError) and not _ENDED.search(str(cause)):
             what = "answered with something that is not HTTP"
             advice = "correct the endpoint; if the server speaks TLS, write https://"
         else:

@@ -55,7 +55,7 @@ class RefusalError(Exception):
         advice: what to do about it.
         status: the HTTP status; None when no answer came.
         passing: another attempt may do better.
-        busy: the server has too much to do; so it is when it lets a request wait too long.
+        late: the answer did not come in time.
         lost: the server may have answered, and charge for it.
         wait: seconds that the server asks to wait before another attempt.
         text: the start of what it said, as it stands.
@@ -68,6 +68,7 @@ class RefusalError(Exception):
         *,
         status: int | None = None,
         passing: bool = False,
+        late: bool = False,
         lost: bool = False,
         wait: float = 0.0,
         text: str = "",
@@ -76,7 +77,7 @@ class RefusalError(Exception):
         super().__init__(what)
         self.what, self.advice, self.status, self.text = what, advice, status, text
         self.passing, self.wait = passing and wait <= _LONGEST_WAIT, wait
-        self.busy, self.lost = status in BUSY, lost
+        self.late, self.lost = late, lost
 
 
 def valid_endpoint(endpoint: str) -> str:
