@@ -155,8 +155,9 @@ def use_key(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-def request(job="p/0", step=0, text="Is it so?"):
-    return Request(job=job, step=step, messages=(Message(role="user", content=text),))
+def request(job="p/0", step=0, text="Is it so?", **others):
+    messages = (Message(role="user", content=text),)
+    return Request(job=job, step=step, messages=messages, **others)
 
 
 def engine(endpoint, **others):
