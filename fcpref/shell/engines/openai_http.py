@@ -9,6 +9,7 @@ key goes to nobody but the endpoint.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import re
@@ -22,7 +23,7 @@ from fcpref.shell.engines.openai_wire import RefusalError, api_key, one_line, re
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from httpx2 import AsyncClient, Response
+    from httpx2 import URL, AsyncClient, Response
 
 _LARGEST = 1_000_000
 # How the library says that a connection ended early; its other words are about broken HTTP.
@@ -75,7 +76,7 @@ async def fetch(client: AsyncClient, url: str, body: bytes | None, limit: float)
     try:
         async with (
             asyncio.timeout(limit),
-            client.stream(method, url, content=body) as response,
+            client.stream(method, _parsed(url), content=body) as response,
         ):
             async for chunk in response.aiter_bytes():
                 data += chunk
@@ -94,6 +95,13 @@ async def fetch(client: AsyncClient, url: str, body: bytes | None, limit: float)
     if response.status_code not in _GOOD:
         raise refused(response.status_code, response.headers, bytes(data))
     return _value(response, data)
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed(url: str) -> URL:
+    import httpx2
+
+    return httpx2.URL(url)
 
 
 def _value(response: Response, data: bytearray) -> object:
