@@ -32,6 +32,7 @@ from tests.chat_server import (
     sends,
     serving,
     use_key,
+    waits,
 )
 
 ONCE = Patience(retries=0, request=5)
@@ -43,6 +44,17 @@ MEGABYTE = 1_000_000
 @pytest.fixture(autouse=True)
 def key(monkeypatch):
     use_key(monkeypatch)
+
+
+def read_request(peer):
+    """Read all of a request: closing a socket with something left to read would reset it."""
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += peer.recv(65_536)
+    head, _, body = got.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+    while len(body) < length:
+        body += peer.recv(65_536)
 
 
 @contextmanager
@@ -57,9 +69,7 @@ def socket_server(answer):
                 except OSError:
                     return
                 with suppress(OSError), peer:
-                    got = b""
-                    while b"\r\n\r\n" not in got:
-                        got += peer.recv(65_536)
+                    read_request(peer)
                     answer(peer)
 
         thread = threading.Thread(target=serve, daemon=True)
@@ -131,6 +141,13 @@ def test_a_server_that_stalls_is_waited_for_no_longer_than_asked(answer):
     start = time.monotonic()
     assert "timed out after 0.2 s" in refusal(answer, IMPATIENT)
     assert time.monotonic() - start < 3
+
+
+def test_what_timed_out_is_asked_again_over_another_connection():
+    behaviour = Behaviour(waits(1), says("fine"))
+    replies, asking = ask(behaviour, patience=Patience(retries=1, backoff=0, request=0.4))
+    assert replies["p/0"].text == "fine"
+    assert asking.usage.retries == 1
 
 
 def test_a_reply_of_ten_megabytes_is_given_up_early():
@@ -311,6 +328,31 @@ def test_proxies_come_from_the_environment(monkeypatch):
         with pytest.raises(EndpointError, match="cannot be reached"):
             engine("http://server.invalid/v1", patience=ONCE).run([request()], lambda *_: None)
     assert seen == [True]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "ftp://127.0.0.1:1", "http://[::1"])
+def test_a_proxy_that_cannot_be_used_is_one_sentence(monkeypatch, proxy):
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(EndpointError, match=r"^a proxy of the environment cannot be used .*; corr"):
+        engine("http://server.invalid/v1").check()
+
+
+def test_a_proxy_that_is_down_is_told_from_the_server(monkeypatch):
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    with pytest.raises(EndpointError, match="cannot be reached"):
+        engine("https://server.invalid/v1").check()
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+def test_certificates_that_are_none_are_one_sentence(monkeypatch, tmp_path, content):
+    path = tmp_path / "certificates.pem"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with pytest.raises(EndpointError, match="correct SSL_CERT_FILE"):
+        engine("https://127.0.0.1:1/v1").check()
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to make a certificate")

@@ -18,6 +18,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from fcpref import __version__
+from fcpref.errors import EndpointError
 from fcpref.shell.engines.openai_wire import RefusalError, api_key, one_line, refused
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from httpx2 import URL, AsyncClient, Response
 
 _LARGEST = 1_000_000
+# Seconds without a request; uvicorn closes a connection after 5, which a request may just meet.
+_KEPT_OPEN = 4.0
 # How the library says that a connection ended early; its other words are about broken HTTP.
 _ENDED = re.compile("disconnected|closed")
 _GOOD = range(200, 300)
@@ -33,28 +36,46 @@ _START = "start the server, or correct the endpoint"
 
 
 def tls() -> ssl.SSLContext:
-    """Return what certificates are verified with; made once, since it takes a while."""
+    """Return what certificates are verified with; made once, since it takes a while.
+
+    Raises:
+        EndpointError: the environment names certificates that are none.
+    """
     import httpx2
 
-    return httpx2.create_ssl_context()
+    try:
+        return httpx2.create_ssl_context()
+    except OSError as error:  # ssl's own errors too
+        raise EndpointError(
+            f"certificates cannot be read ({error.strerror or error}); correct SSL_CERT_FILE or "
+            "SSL_CERT_DIR"
+        ) from None
 
 
 def connection(verify: ssl.SSLContext) -> AsyncClient:
-    """Return a client with one connection, which sends the API key."""
+    """Return a client with one connection, which sends the API key.
+
+    Raises:
+        EndpointError: no header can carry the key, or the environment names a proxy that is none.
+    """
     import httpx2
 
-    return httpx2.AsyncClient(
-        verify=verify,
-        limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1),
-        timeout=None,  # `fetch` limits the whole request; this would limit the gaps in it
-        headers={
-            "Authorization": f"Bearer {api_key()}",
-            "Content-Type": "application/json",
-            # An answer is a few hundred bytes; unpacking would take longer than sending them.
-            "Accept-Encoding": "identity",
-            "User-Agent": f"fcpref/{__version__}",
-        },
-    )
+    headers = {
+        "Authorization": f"Bearer {api_key()}",
+        "Content-Type": "application/json",
+        # An answer is a few hundred bytes; unpacking would take longer than sending them.
+        "Accept-Encoding": "identity",
+        "User-Agent": f"fcpref/{__version__}",
+    }
+    limits = httpx2.Limits(max_connections=1, keepalive_expiry=_KEPT_OPEN)
+    # No time limit here: it would be one of the gaps, and `fetch` limits the whole request.
+    try:
+        return httpx2.AsyncClient(verify=verify, limits=limits, timeout=None, headers=headers)
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:
+        raise EndpointError(
+            f"a proxy of the environment cannot be used ({one_line(str(error))}); correct "
+            "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY"
+        ) from None
 
 
 async def fetch(client: AsyncClient, url: str, body: bytes | None, limit: float) -> Any:  # noqa: ANN401 - what JSON holds
