@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from fcpref.core.chains import STUDENT
+from fcpref.core.chains import STUDENT, prompt_of
 from fcpref.core.codec import unstructure, value_id
 from fcpref.core.pairs import (
     EncodedPair,
@@ -150,7 +150,8 @@ def _encoded(
     found = []
     for identifier, pair in pairs.items():
         problem = problems[pair.chosen.problem]
-        opening, tools = opening_of(tokenizer, student.name, problem, pair.chosen.grammar, prompt)
+        own = prompt_of(pair.chosen, prompt)
+        opening, tools = opening_of(tokenizer, student.name, problem, own.grammar, own)
         chains = (pair.chosen, pair.rejected)
         chosen, rejected = (
             encode_chain(tokenizer, opening, one, judged, tools)
