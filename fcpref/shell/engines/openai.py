@@ -26,8 +26,8 @@ from fcpref.shell.engines.openai_account import Account, Prices, Usage
 from fcpref.shell.engines.openai_ask import Asker, Patience
 from fcpref.shell.engines.openai_check import check_server
 from fcpref.shell.engines.openai_form import Form
+from fcpref.shell.engines.openai_gate import Gate
 from fcpref.shell.engines.openai_http import connection, tls
-from fcpref.shell.engines.openai_pace import Pace
 from fcpref.shell.engines.openai_wire import valid_endpoint
 
 if TYPE_CHECKING:
@@ -149,6 +149,6 @@ class OpenAIEngine:
             patience=self.patience,
             account=self._account,
             form=self._form,
-            pace=Pace(self.concurrency, self._account, self.patience.backoff),
+            gate=Gate(self.concurrency, self._account, self.patience.backoff),
             note=self.note,
         )

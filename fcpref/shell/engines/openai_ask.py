@@ -15,8 +15,8 @@ from fcpref.errors import EndpointError
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.engines.openai_account import Account
 from fcpref.shell.engines.openai_form import Form
+from fcpref.shell.engines.openai_gate import Gate, Outcome
 from fcpref.shell.engines.openai_http import fetch
-from fcpref.shell.engines.openai_pace import Outcome, Pace
 from fcpref.shell.engines.openai_wire import BUSY, RefusalError, read_answer
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Asker:
         patience: timeouts and retries.
         account: what is counted, and held to a budget.
         form: how this server is asked.
-        pace: whose turn it is.
+        gate: whose turn it is.
         note: told what a user should know of this server.
     """
 
@@ -73,7 +73,7 @@ class Asker:
     patience: Patience
     account: Account
     form: Form
-    pace: Pace
+    gate: Gate
     note: Callable[[str], None]
 
     async def answer(
@@ -103,11 +103,11 @@ class Asker:
                 if not self._learnt(refusal, body):
                     crowded = refusal.status in BUSY
                     failures += not crowded
-                    refusals = self.pace.refusals if crowded else failures
+                    refusals = self.gate.refusals if crowded else failures
                     hope = refusal.passing and (patient or crowded)
                     if refusals > self.patience.retries or not hope:
                         raise self.error(refusal, attempt, tools=bool(request.tools)) from None
-                    # Where the server is busy, the pace says how long all rest.
+                    # Where the server is busy, the gate says how long all rest.
                     doubled = self.patience.backoff * 2 ** max(0, failures - 1)
                     noise = derive(
                         self.sampling.seed, "backoff", request.job, request.step, attempt
@@ -121,7 +121,7 @@ class Asker:
         self, client: AsyncClient, body: bytes, tokens: int, *, tools: bool
     ) -> Answer:
         most = self.account.most(body, tokens)
-        entered = await self.pace.enter(most)
+        entered = await self.gate.enter(most)
         self.account.requests += 1
         outcome: Outcome = "failed"
         lost, wait = True, 0.0
@@ -143,7 +143,7 @@ class Asker:
             return answer
         finally:
             self.account.release(most, lost=lost)
-            if self.pace.leave(entered, outcome, wait) and wait >= _LONG_WAIT:
+            if self.gate.leave(entered, outcome, wait) and wait >= _LONG_WAIT:
                 self._say(f"asks to wait {wait:.0f} s; waiting")
 
     def _learnt(self, refusal: RefusalError, body: bytes) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from fcpref.errors import EndpointError
 from fcpref.shell.engines.openai import Patience
 from fcpref.shell.engines.openai_account import Account
-from fcpref.shell.engines.openai_pace import Pace
+from fcpref.shell.engines.openai_gate import Gate
 from tests.chat_server import (
     Behaviour,
     ask,
@@ -32,41 +32,41 @@ def key(monkeypatch):
 
 
 def paced(steps, most=16):
-    """Run some steps with a pace."""
+    """Run some steps with a gate."""
 
     async def go():
-        pace = Pace(most, Account())
-        await steps(pace)
-        return pace
+        gate = Gate(most, Account())
+        await steps(gate)
+        return gate
 
     return asyncio.run(go())
 
 
 def test_a_burst_of_refusals_halves_once():
-    async def steps(pace):
-        turns = [await pace.enter(0) for _ in range(16)]
+    async def steps(gate):
+        turns = [await gate.enter(0) for _ in range(16)]
         for turn in turns:
-            pace.leave(turn, "busy")
+            gate.leave(turn, "busy")
 
     assert paced(steps).allowed == 8
 
 
 def test_refusals_in_a_row_halve_down_to_one():
-    async def steps(pace):
+    async def steps(gate):
         for _ in range(10):
-            turns = [await pace.enter(0) for _ in range(int(pace.allowed))]
+            turns = [await gate.enter(0) for _ in range(int(gate.allowed))]
             for turn in turns:
-                pace.leave(turn, "busy")
-            assert pace.allowed >= 1
+                gate.leave(turn, "busy")
+            assert gate.allowed >= 1
 
     assert paced(steps).allowed == 1
 
 
 def test_half_of_what_was_under_way_not_of_what_was_allowed():
-    async def steps(pace):
-        turns = [await pace.enter(0) for _ in range(4)]
+    async def steps(gate):
+        turns = [await gate.enter(0) for _ in range(4)]
         for turn in turns:
-            pace.leave(turn, "busy")
+            gate.leave(turn, "busy")
 
     assert paced(steps, most=256).allowed == 2
 
@@ -74,13 +74,13 @@ def test_half_of_what_was_under_way_not_of_what_was_allowed():
 def test_a_round_of_answers_adds_one_up_to_the_most():
     grown = []
 
-    async def steps(pace):
-        pace.allowed = 4.0
+    async def steps(gate):
+        gate.allowed = 4.0
         for _ in range(20):
-            turns = [await pace.enter(0) for _ in range(int(pace.allowed))]
+            turns = [await gate.enter(0) for _ in range(int(gate.allowed))]
             for turn in turns:
-                pace.leave(turn, "answered")
-            grown.append(pace.allowed)
+                gate.leave(turn, "answered")
+            grown.append(gate.allowed)
 
     assert paced(steps, most=10).allowed == 10
     assert 4.8 < grown[0] <= 5
@@ -88,9 +88,9 @@ def test_a_round_of_answers_adds_one_up_to_the_most():
 
 
 def test_other_failures_change_nothing():
-    async def steps(pace):
-        pace.allowed = 4.0
-        pace.leave(await pace.enter(0), "failed")
+    async def steps(gate):
+        gate.allowed = 4.0
+        gate.leave(await gate.enter(0), "failed")
 
     assert paced(steps).allowed == 4
 
@@ -98,14 +98,14 @@ def test_other_failures_change_nothing():
 def test_nobody_enters_beyond_what_is_allowed_and_all_get_their_turn():
     inside, most_inside, done = [0], [0], []
 
-    async def steps(pace):
+    async def steps(gate):
         async def one(name):
-            turn = await pace.enter(0)
+            turn = await gate.enter(0)
             inside[0] += 1
             most_inside[0] = max(most_inside[0], inside[0])
             await asyncio.sleep(0.001)
             inside[0] -= 1
-            pace.leave(turn, *(("answered",) if name % 7 else ("busy", 0.002)))
+            gate.leave(turn, *(("answered",) if name % 7 else ("busy", 0.002)))
             done.append(name)
 
         await asyncio.wait_for(asyncio.gather(*(one(name) for name in range(100))), 10)
@@ -147,15 +147,15 @@ def test_a_server_with_little_room_is_used_as_far_as_it_goes(status):
 def test_refusals_of_requests_that_had_the_server_to_themselves_are_counted():
     counts = []
 
-    async def steps(pace):
+    async def steps(gate):
         for outcome in ("busy", "busy", "failed", "answered", "busy"):
-            pace.leave(await pace.enter(0), outcome)
-            counts.append(pace.refusals)
-        together = await pace.enter(0)
-        pace.allowed = 2
-        pace.leave(await pace.enter(0), "busy")
-        pace.leave(together, "answered")
-        counts.append(pace.refusals)
+            gate.leave(await gate.enter(0), outcome)
+            counts.append(gate.refusals)
+        together = await gate.enter(0)
+        gate.allowed = 2
+        gate.leave(await gate.enter(0), "busy")
+        gate.leave(together, "answered")
+        counts.append(gate.refusals)
 
     paced(steps)
     assert counts == [1, 2, 2, 0, 1, 0]
@@ -164,13 +164,13 @@ def test_refusals_of_requests_that_had_the_server_to_themselves_are_counted():
 def test_everybody_rests_longer_after_each_of_them():
     rests = []
 
-    async def steps(pace):
-        pace._backoff = 0.02
+    async def steps(gate):
+        gate._backoff = 0.02
         for _ in range(3):
-            turn = await pace.enter(0)
+            turn = await gate.enter(0)
             start = time.monotonic()
-            pace.leave(turn, "busy")
-            pace.leave(await pace.enter(0), "failed")
+            gate.leave(turn, "busy")
+            gate.leave(await gate.enter(0), "failed")
             rests.append(time.monotonic() - start)
 
     paced(steps)

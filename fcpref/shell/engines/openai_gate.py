@@ -20,7 +20,7 @@ answer that did not come in time, ``failed`` all that says nothing about how bus
 _LONGEST_REST = 30.0
 
 
-class Pace:
+class Gate:
     """The turns of one run's requests.
 
     Attributes:
