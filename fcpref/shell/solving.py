@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from fcpref.core.problems import Problem
 from fcpref.errors import ReplayMissError, UsageError
 from fcpref.shell.engines.base import Sampling
+from fcpref.shell.engines.openai import OpenAIEngine, Patience, Prices
 from fcpref.shell.prompting import check_prompt
-from fcpref.shell.sampling import SamplePlan
-from fcpref.shell.stages_data import model_chains, oracle_chains, plan_of, replay_chains
+from fcpref.shell.sampling import SamplePlan, sample_chains
+from fcpref.shell.stages_data import (
+    model_chains,
+    model_chains_made,
+    oracle_chains,
+    plan_of,
+    replay_chains,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fcpref.shell.engines.base import Engine, OnReply, Request
     from fcpref.shell.store import Artifact
     from fcpref.shell.workspace import Workspace
 
@@ -28,6 +38,9 @@ class Solver:
         endpoint: base URL of an OpenAI-compatible server.
         recording: what engine replay answers from, by path or by the start of its id.
         concurrency: requests to a server at once.
+        patience: how long a server is waited for.
+        prices: of a server's tokens.
+        budget: what a run may cost.
         plan: how many chains, with which prompt, within which limits.
         sampling: how replies are drawn.
         given: which settings were asked for by name; a replay refuses one that was recorded
@@ -39,6 +52,9 @@ class Solver:
     endpoint: str | None = None
     recording: str | None = None
     concurrency: int = 8
+    patience: Patience = field(factory=Patience)
+    prices: Prices | None = None
+    budget: float | None = None
     plan: SamplePlan
     sampling: Sampling
     given: tuple[str, ...] = ()
@@ -121,16 +137,37 @@ def _identified(recording: Artifact) -> dict[str, object]:
 
 
 def _by_openai(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
-    from fcpref.shell.engines.openai import OpenAIEngine
-
     engine = OpenAIEngine(
         endpoint=_needed(solver.endpoint, "--endpoint"),
         model=_needed(solver.model, "--model"),
         sampling=evolve(solver.sampling, reply_tokens=solver.plan.limits.reply_tokens),
         concurrency=solver.concurrency,
+        patience=solver.patience,
+        prices=solver.prices,
+        budget=solver.budget,
+        note=workspace.progress.note,
     )
-    engine.check()
+    if not model_chains_made(workspace, problems, engine, solver.plan):
+        engine.check(_openings(problems, engine, solver.plan))
     return model_chains(workspace, problems, engine, solver.plan)
+
+
+def _openings(problems: Artifact, engine: Engine, plan: SamplePlan) -> Sequence[Request]:
+    """Return the requests that a run begins with."""
+    asked = _Asked(engine.identity)
+    sample_chains(problems.values(Problem), asked, plan)
+    return asked.requests
+
+
+class _Asked:
+    """An engine that keeps what it is asked, and has nothing to say."""
+
+    def __init__(self, identity: Mapping[str, str]) -> None:
+        self.identity = identity
+        self.requests: Sequence[Request] = ()
+
+    def run(self, requests: Sequence[Request], _: OnReply) -> None:
+        self.requests = requests
 
 
 def _by_transformers(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:

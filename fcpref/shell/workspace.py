@@ -115,7 +115,7 @@ class Workspace:
         before = self.made(stage, parts)
         if before is not None:
             return before
-        key = _code_key(stage, parts)
+        key = _once_key(stage, parts)
         with stage_log(self.local / "logs", stage, key=short(key)) as log:
             artifact = make(log)
             log.write("written", id=artifact.id, count=artifact.header.count)
@@ -123,8 +123,8 @@ class Workspace:
         return artifact
 
     def made(self, stage: str, parts: Mapping[str, object]) -> Artifact | None:
-        """Return what `once` made from these parts before, or None."""
-        return self.recall(_code_key(stage, parts), stage)
+        """Return what `once` made from these parts before, or None when it would make it now."""
+        return self.recall(_once_key(stage, parts), stage)
 
     def recall(self, key: str, stage: str) -> Artifact | None:
         """Return what a piece of work came to, or None when it is to be done."""
@@ -188,7 +188,7 @@ def work_key(stage: str, parts: Mapping[str, object]) -> str:
     return content_id({"stage": stage, **parts})
 
 
-def _code_key(stage: str, parts: Mapping[str, object]) -> str:
+def _once_key(stage: str, parts: Mapping[str, object]) -> str:
     return work_key(stage, {**parts, "code": code_version()})
 
 
