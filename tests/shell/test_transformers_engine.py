@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 import torch
 from attrs import evolve
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from fcpref.core.chains import (
     Limits,
@@ -23,9 +25,13 @@ from fcpref.core.chains import (
 )
 from fcpref.core.tasks import find_task
 from fcpref.errors import ModelError
+from fcpref.shell.engines import memory, schedule, transformers
 from fcpref.shell.engines.base import Request, Sampling
-from fcpref.shell.engines.prefill import prefill
+from fcpref.shell.engines.memory import Shape, plan_memory, shape_of, token_bytes
+from fcpref.shell.engines.passes import Passes
+from fcpref.shell.engines.slots import Slots
 from fcpref.shell.engines.transformers import TransformersEngine
+from fcpref.shell.engines.turns import Turns
 from tests.tiny_model import (
     COUNTING,
     LLAMA,
@@ -168,10 +174,10 @@ def test_greedy_replies_are_those_of_the_plain_loop_for_other_models(tokenizer, 
 
 
 @pytest.mark.parametrize("budget", [1, 100, 300])
-def test_prompts_may_be_encoded_in_any_number_of_slices(
+def test_prompts_may_be_encoded_in_any_number_of_passes(
     model, tokenizer, expected, monkeypatch, budget
 ) -> None:
-    monkeypatch.setattr("fcpref.shell.engines.prefill._CPU_PREFILL", budget)
+    monkeypatch.setattr(schedule, "_PASS_TOKENS", budget)
     assert run(engine_of(model, tokenizer), openings()) == expected
 
 
@@ -198,7 +204,7 @@ def test_a_tiny_nucleus_is_greedy(model, tokenizer, expected) -> None:
 def scripted(ids: Sequence[int]) -> Callable[..., object]:
     """Return a stand-in for the model's choice that follows a script, the same in each row."""
     script = iter(ids)
-    return lambda rows, _logits: [next(script)] * len(rows)
+    return lambda logits, *_: [next(script)] * len(logits)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +223,7 @@ def test_a_reply_ends_at_its_turn_its_line_or_its_limit(
 ) -> None:
     engine = engine_of(model, tokenizer)
     ids = tokenizer.convert_tokens_to_ids(list(script))
-    monkeypatch.setattr(engine, "_choose", scripted(ids))
+    monkeypatch.setattr(schedule, "choose", scripted(ids))
     got: list[Reply] = []
     engine.run(openings(1), lambda _, reply: got.append(reply))
     assert got == [Reply(text=text, tokens=tokens)]
@@ -230,7 +236,7 @@ def test_text_before_a_line_end_in_one_token_is_kept(monkeypatch) -> None:
     model = tiny_llama(tokenizer)
     engine = engine_of(model, tokenizer)
     ids = [*tokenizer.convert_tokens_to_ids(["f", "("]), len(tokenizer) - 1]
-    monkeypatch.setattr(engine, "_choose", scripted(ids))
+    monkeypatch.setattr(schedule, "choose", scripted(ids))
     got: list[Reply] = []
     engine.run(openings(1), lambda _, reply: got.append(reply))
     assert got == [Reply(text="f()", tokens=3)]
@@ -249,29 +255,6 @@ def test_a_tokenizer_without_chat_template_is_refused(model) -> None:
         engine_of(model, ascii_tokenizer(None))
 
 
-def test_the_shared_beginning_of_prompts_is_encoded_once(model, tokenizer) -> None:
-    seen: list[tuple[int, int]] = []
-
-    def counted(**inputs):
-        seen.append(tuple(inputs["input_ids"].shape))
-        return model(**inputs)
-
-    counted.device, counted.config = model.device, model.config
-    with torch.inference_mode():
-        state = prefill(counted, [[3, 4, 5, 6], [3, 4, 7], [3, 4, 7], [3, 4]])
-    assert seen == [(1, 1), (3, 3)]
-    assert state.position.tolist() == [4, 3, 3, 2]
-    assert state.logits.shape == (4, len(tokenizer))
-
-
-def test_progress_counts_every_generated_token(model, tokenizer) -> None:
-    counts: list[int] = []
-    engine = TransformersEngine(
-        model, tokenizer, name="m", revision="1", sampling=GREEDY, on_token=counts.append
-    )
-    assert sum(reply.tokens for reply in run(engine, openings()).values()) == sum(counts)
-
-
 def test_the_identity_names_all_that_a_reply_depends_on(model, tokenizer) -> None:
     identity = engine_of(model, tokenizer, NOISY).identity
     assert identity == {
@@ -283,6 +266,206 @@ def test_the_identity_names_all_that_a_reply_depends_on(model, tokenizer) -> Non
     }
     other = engine_of(model, ascii_tokenizer(COUNTING), NOISY).identity
     assert other["template"] != identity["template"]
+
+
+# --- the schedule: what a GPU does, on a CPU
+
+FIXED = {"rows": 3, "length": 128, "tokens": 4_096, "fixed": True, "batch": 2, "chunk": 5}
+
+
+def shaped(monkeypatch, **changes) -> None:
+    """Let every run have slots of this shape."""
+    shape = Shape(**{**FIXED, **changes})
+    monkeypatch.setattr(transformers, "plan_memory", lambda *_, **__: shape)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 8])
+@pytest.mark.parametrize("chunk", [1, 5, 64])
+def test_passes_of_fixed_shape_say_the_same(
+    model, tokenizer, expected, monkeypatch, rows, chunk
+) -> None:
+    shaped(monkeypatch, rows=rows, chunk=chunk, batch=max(1, rows // 2))
+    assert run(engine_of(model, tokenizer), openings()) == expected
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_slots_grow_with_their_chains(model, tokenizer, expected, monkeypatch, fixed) -> None:
+    monkeypatch.setattr(memory, "_ROOM", 1)
+    monkeypatch.setattr(memory, "_STEP", 1)
+    grown: list[int] = []
+    grow = Slots.grow
+    monkeypatch.setattr(Slots, "grow", lambda own, to: grown.append(to) or grow(own, to))
+    shaped(monkeypatch, fixed=fixed, length=2)
+    assert run(engine_of(model, tokenizer), openings()) == expected
+    assert grown == sorted(set(grown))
+    assert len(grown) > 5
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_longer_chains_leave_room_for_fewer(model, tokenizer, expected, monkeypatch, fixed) -> None:
+    monkeypatch.setattr(memory, "_ROOM", 1)
+    monkeypatch.setattr(memory, "_STEP", 1)
+    restarts: list[int] = []
+    restart = schedule.Schedule._restart
+    monkeypatch.setattr(
+        schedule.Schedule,
+        "_restart",
+        lambda own, shape: restarts.append(shape.rows) or restart(own, shape),
+    )
+    shaped(monkeypatch, fixed=fixed, length=60, tokens=400, rows=6)
+    assert run(engine_of(model, tokenizer), openings()) == expected
+    assert restarts
+    assert restarts == sorted(restarts, reverse=True)
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, NOISY])
+@pytest.mark.parametrize("fixed", [False, True])
+def test_out_of_memory_means_fewer_chains_and_the_same_replies(
+    model, tokenizer, monkeypatch, sampling, fixed
+) -> None:
+    requests = openings(samples=2)
+    calm = run(engine_of(model, tokenizer, sampling), requests)
+    passes: list[int] = []
+    work = Passes.run
+
+    def failing(own, *of):
+        passes.append(own.slots.slots)
+        if len(passes) in {1, 9, 30}:
+            raise torch.OutOfMemoryError
+        return work(own, *of)
+
+    monkeypatch.setattr(Passes, "run", failing)
+    shaped(monkeypatch, fixed=fixed, rows=8, tokens=8_192, length=512)
+    assert run(engine_of(model, tokenizer, sampling), requests) == calm
+    assert sorted(set(passes), reverse=True) == [8, 4, 2, 1]
+
+
+def test_a_chain_that_never_fits_is_told(model, tokenizer, monkeypatch) -> None:
+    def failing(*_):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(Passes, "run", failing)
+    with pytest.raises(ModelError, match="not even one chain fits in memory"):
+        run(engine_of(model, tokenizer), openings())
+
+
+def test_memory_is_planned_in_tokens(model) -> None:
+    small = plan_memory(model, longest=100, prefix=50, rows=0)
+    assert small.tokens * token_bytes(model) < psutil.virtual_memory().total / 4
+    assert token_bytes(model) == 2 * 2 * 2 * 8 * 4
+    assert shape_of(100, 10_000, 64, fixed=False).rows == 10_000 // 640
+    assert shape_of(100, 100, 64, fixed=False).rows == 1
+    with pytest.raises(ModelError, match="a chain of 101 tokens does not fit in memory"):
+        shape_of(101, 100, 64, fixed=False)
+
+
+def test_a_free_slot_goes_to_the_next_chain(model, tokenizer, monkeypatch) -> None:
+    shaped(monkeypatch, rows=2, batch=1)
+    under_way: list[int] = []
+    cycle = schedule.Schedule._cycle
+
+    def watched(own, on_reply):
+        cycle(own, on_reply)
+        under_way.append(len(own._rows) if own._queue else 2)
+
+    monkeypatch.setattr(schedule.Schedule, "_cycle", watched)
+    run(engine_of(model, tokenizer), openings())
+    assert under_way.count(2) > 0.9 * len(under_way)
+
+
+def test_equal_prompts_are_fed_once(model, tokenizer, monkeypatch) -> None:
+    fed: list[int] = []
+    work = Passes.run
+
+    def counted(own, ids, columns, rows=None):
+        fed.append(sum(column >= 0 for row in columns for column in row))
+        return work(own, ids, columns, rows)
+
+    monkeypatch.setattr(Passes, "run", counted)
+    requests = openings(1, samples=6)
+    engine_of(model, tokenizer, NOISY).run(requests, lambda *_: None)
+    # All but one token of the prompt are shared, so the first pass feeds that one, once.
+    assert fed[0] == 1
+    assert max(fed[1:]) == 6
+
+
+def test_what_follows_may_be_another_chain(model, tokenizer, expected) -> None:
+    waiting = openings()
+    replies: Replies = {}
+
+    def on_reply(request: Request, reply: Reply) -> Request | None:
+        replies[request.job, request.step] = reply
+        return after(request, reply.text) or (waiting.pop() if waiting else None)
+
+    engine_of(model, tokenizer).run([waiting.pop(), waiting.pop()], on_reply)
+    assert replies == expected
+
+
+def test_each_request_may_have_its_own_temperature(model, tokenizer, expected) -> None:
+    requests = openings()
+    mixed = [
+        evolve(request, temperature=1.0 if index % 2 else None)
+        for index, request in enumerate(requests)
+    ]
+    greedy = {request.job for request in requests[::2]}
+    got = run(engine_of(model, tokenizer, evolve(NOISY, temperature=0.0)), mixed)
+    noisy = run(engine_of(model, tokenizer, NOISY), requests)
+    for (job, step), reply in got.items():
+        # `after` makes requests anew, without a temperature of their own.
+        if step == 0:
+            assert reply == (expected if job in greedy else noisy)[job, step]
+
+
+def test_a_prompt_longer_than_the_context_is_refused(tokenizer) -> None:
+    model = tiny_llama(tokenizer)
+    model.config.max_position_embeddings = 120
+    engine = engine_of(model, tokenizer)
+    with pytest.raises(ModelError, match=r"has \d+ tokens and a reply 12, its context 120"):
+        engine.run(openings(), lambda *_: pytest.fail("replied"))
+
+
+def test_a_chain_that_fills_the_context_ends_in_empty_replies(tokenizer) -> None:
+    model = tiny_llama(tokenizer)
+    opening = openings(1)
+    prompt = len(tokenizer(Turns(model, tokenizer).render(opening[0]))["input_ids"])
+    model.config.max_position_embeddings = prompt + 20
+    replies = run(engine_of(model, tokenizer), opening)
+    assert [reply.tokens > 0 for reply in replies.values()] == [True, False, False]
+    assert [reply.text for reply in replies.values()][1:] == ["", ""]
+
+
+@pytest.mark.parametrize("kind", ["mistral", "qwen2", "gemma2"])
+def test_windows_and_other_architectures(tokenizer, kind) -> None:
+    config = AutoConfig.for_model(
+        kind,
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        sliding_window=16,
+        use_sliding_window=True,
+        max_window_layers=1,
+        initializer_range=0.4,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=1,
+        attn_implementation="eager",
+    )
+    torch.manual_seed(1)
+    other = AutoModelForCausalLM.from_config(config).eval()
+    got = run(engine_of(other, tokenizer), openings())
+    assert got == plain_loop(other, tokenizer, openings())
+    assert other.config._attn_implementation == "eager"
+
+
+def test_a_model_without_attention_is_refused(tokenizer) -> None:
+    config = AutoConfig.for_model("mamba", vocab_size=len(tokenizer), hidden_size=16, state_size=4)
+    other = AutoModelForCausalLM.from_config(config)
+    with pytest.raises(ModelError, match="type mamba cannot be sampled here; serve it and use the"):
+        engine_of(other, tokenizer)
 
 
 # --- the `tools` grammar
@@ -348,13 +531,13 @@ def scripted_calls(monkeypatch, template: str, said: Sequence[str], *, special: 
     script = iter(
         token for text in said for token in (*tokenizer(text)["input_ids"], tokenizer.eos_token_id)
     )
-    monkeypatch.setattr(engine, "_choose", lambda rows, _: [0 if rows[0].waiting else next(script)])
-    waves: list[int] = []
-    wave = engine._wave
-    monkeypatch.setattr(engine, "_wave", lambda *of: waves.append(1) or wave(*of))
+    monkeypatch.setattr(schedule, "choose", lambda *_: [next(script)])
+    begun: list[int] = []
+    admit = schedule.Schedule._row
+    monkeypatch.setattr(schedule.Schedule, "_row", lambda *of: begun.append(1) or admit(*of))
     on_reply, replies, states = loop(Limits(calls=len(said), failures=9))
     engine.run(tool_openings(1), on_reply)
-    return states["0/0"], replies, len(waves)
+    return states["0/0"], replies, len(begun)
 
 
 @pytest.mark.parametrize("template", [QWEN, LLAMA])

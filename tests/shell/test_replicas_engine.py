@@ -1,0 +1,91 @@
+"""Several processes say what one says."""
+
+from __future__ import annotations
+
+import functools
+import os
+
+import pytest
+
+from fcpref.core.chains import Message, Reply
+from fcpref.errors import ModelError
+from fcpref.shell.engines.base import Request, Sampling
+from fcpref.shell.engines.replicas import ReplicasEngine
+from fcpref.shell.engines.transformers import TransformersEngine
+from fcpref.shell.models import load_model, load_tokenizer
+from tests.tiny_model import ascii_tokenizer, save_tiny
+
+NOISY = Sampling(temperature=1.0, top_p=0.9, reply_tokens=8, seed=3)
+
+
+def load(resolved, device):
+    return load_model(resolved, dtype="float32", device=device).eval(), load_tokenizer(resolved)
+
+
+def dying(*_):
+    os._exit(9)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return save_tiny(tmp_path_factory.mktemp("tiny"), ascii_tokenizer())
+
+
+def openings(count: int) -> list[Request]:
+    return [
+        Request(job=f"p{n}/0", step=0, messages=(Message(role="user", content="Go. " * n),))
+        for n in range(count)
+    ]
+
+
+def engine_of(tiny, loading=load, devices=("cpu", "cpu")) -> ReplicasEngine:
+    return ReplicasEngine(
+        functools.partial(loading, tiny),
+        devices,
+        load_tokenizer(tiny),
+        name="path:tiny",
+        revision="1",
+        sampling=NOISY,
+    )
+
+
+def replies_of(engine) -> dict[tuple[str, int], Reply]:
+    replies = {}
+
+    def on_reply(request: Request, reply: Reply) -> Request | None:
+        replies[request.job, request.step] = reply
+        if request.step == 2:
+            return None
+        told = (
+            Message(role="assistant", content=reply.text),
+            Message(role="user", content=str(len(reply.text))),
+        )
+        return Request(job=request.job, step=request.step + 1, messages=(*request.messages, *told))
+
+    engine.run(openings(5), on_reply)
+    return replies
+
+
+def test_two_processes_say_what_one_says(tiny) -> None:
+    alone = TransformersEngine(*load(tiny, "cpu"), name="path:tiny", revision="1", sampling=NOISY)
+    together = engine_of(tiny)
+    assert together.identity == alone.identity
+    got = replies_of(together)
+    assert got == replies_of(alone)
+    assert len(got) == 15
+
+
+def test_a_process_that_dies_is_told(tiny) -> None:
+    with pytest.raises(ModelError, match="the process on cpu ended before its work did"):
+        replies_of(engine_of(tiny, dying))
+
+
+def test_what_a_process_refuses_is_told_in_its_words(tiny) -> None:
+    long = Request(job="p/0", step=0, messages=(Message(role="user", content="x" * 5_000),))
+    with pytest.raises(ModelError, match=r"path:tiny: a prompt has \d+ tokens .* its context 4096"):
+        engine_of(tiny, devices=("cpu",)).run([long], lambda *_: pytest.fail("replied"))
+
+
+def test_a_tokenizer_without_chat_template_is_refused() -> None:
+    with pytest.raises(ModelError, match="has no chat template"):
+        ReplicasEngine(load, ("cpu",), ascii_tokenizer(None), name="m", revision="", sampling=NOISY)
