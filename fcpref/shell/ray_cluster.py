@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _NAMED = ("local", "auto")
 _HOST_PORT = re.compile(r"[^\s:/]+:\d{1,5}")
 _REACHED_WITHIN = 5.0
+_NO_IMPORT = "failed to import on the worker"  # the only mark that Ray gives it
 _RETRIES = 8
 _LOOK_EVERY = 10.0
 _WITHOUT_WORKERS = 300.0
@@ -140,10 +141,11 @@ class RayExecutor:
         try:
             result: bytes = ray.get(reference)
         except exceptions.RayTaskError as error:
-            if isinstance(error.cause, ModuleNotFoundError):
+            lines = str(error.cause).strip().splitlines()
+            if lines and _NO_IMPORT in lines[0]:
                 raise ClusterError(
-                    f"Ray cluster {self._address}: a worker lacks {error.cause.name}; install the "
-                    "same fcpref there"
+                    f"Ray cluster {self._address}: a worker cannot import fcpref ({lines[-1]}); "
+                    "install the same fcpref on all and start the workers again"
                 ) from None
             raise
         except exceptions.RayError as error:

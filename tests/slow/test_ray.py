@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -240,6 +241,47 @@ def test_a_model_that_no_worker_has_is_one_line_on_the_terminal(tmp_path, cluste
     assert done.returncode == 2
     assert done.stderr.startswith("fcpref: ")
     assert "nothing" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@contextmanager
+def workers_with(path):
+    """Start a cluster whose worker imports from other folders than this process."""
+    made = Cluster(initialize_head=True, head_node_args={**NODE, "num_cpus": 0})
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", path)
+            made.add_node(**NODE)
+        made.wait_for_nodes()
+        yield made
+    finally:
+        made.shutdown()
+
+
+def test_a_worker_with_other_code_refuses(tmp_path):
+    shutil.copytree(ROOT / "fcpref", tmp_path / "other" / "fcpref")
+    with (tmp_path / "other" / "fcpref" / "shell" / "sampling.py").open("a") as file:
+        file.write("# changed\n")
+    problems = problems_in(tmp_path)
+    path = os.pathsep.join([str(tmp_path / "other"), os.environ.get("PYTHONPATH", "")])
+    with workers_with(path) as cluster:
+        done = run(tmp_path, "chains", problems.path, "--ray", cluster.address)
+
+    assert done.returncode == 2
+    assert "runs other code of fcpref than this machine; install the same version" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_worker_that_cannot_import_the_package_is_one_line(tmp_path):
+    (tmp_path / "other" / "fcpref").mkdir(parents=True)
+    (tmp_path / "other" / "fcpref" / "__init__.py").write_text("")
+    problems = problems_in(tmp_path)
+    path = os.pathsep.join([str(tmp_path / "other"), os.environ.get("PYTHONPATH", "")])
+    with workers_with(path) as cluster:
+        done = run(tmp_path, "chains", problems.path, "--ray", cluster.address)
+
+    assert done.returncode == 2
+    assert "a worker cannot import fcpref (ModuleNotFoundError: No module named" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
