@@ -37,6 +37,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class _Origin(msgspec.Struct):
+    """What a task was made by."""
+
+    code: str
+    versions: dict[str, str] = msgspec.field(default_factory=dict)
+
+
 class Memory:
     """The replies of one shard, in memory: what is known, and what is new."""
 
@@ -57,8 +64,9 @@ def _work(do: Callable[[Task], Result]) -> Work:
     @functools.wraps(do)
     def work(data: bytes) -> bytes:
         try:
+            # Another version's task may have another shape, so only this much is read at first.
+            _same_code(msgspec.json.decode(data, type=_Origin))
             task = msgspec.json.decode(data, type=Task)
-            _same_code(task)
             result = do(task)
         except FcprefError as error:
             result = Result(failure=_failure(error))
@@ -67,7 +75,7 @@ def _work(do: Callable[[Task], Result]) -> Work:
     return work
 
 
-def _same_code(task: Task) -> None:
+def _same_code(task: _Origin) -> None:
     where = f"worker {socket.gethostname()}"
     if task.code != package_version():
         raise ClusterError(

@@ -303,7 +303,7 @@ def done_with(work, **fields):
     "work", [shard_work.identify, shard_work.sample, shard_work.score, shard_work.pair]
 )
 def test_a_worker_with_other_code_refuses_before_it_reads_the_task(work):
-    kind, message = done_with(work, code="0" * 64, settings={"from": "a later version"})
+    kind, message = done_with(work, code="0" * 64, settings="as another version has them")
 
     assert kind == "ClusterError"
     assert "runs other code of fcpref than this machine; install the same version" in message
