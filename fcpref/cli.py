@@ -119,6 +119,13 @@ def temperature(text: str) -> float:
     return value
 
 
+def ladder(text: str | tuple[float, ...]) -> tuple[float, ...]:
+    """Read temperatures with commas between them; an option's type."""
+    if isinstance(text, tuple):
+        return text
+    return tuple(temperature(part) for part in text.split(","))
+
+
 def common(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the common options and the session that they describe."""
 
@@ -235,13 +242,37 @@ def problems(
     session.give(made)
 
 
-_grammar_option = click.option(
-    "--grammar",
-    type=click.Choice(["python", "tools"]),
-    default="python",
-    show_default=True,
-    help="How calls are written: python is Add(a=2, b=3), tools is the model's own JSON, such as "
-    '{"name": "Add", "arguments": {"a": 2, "b": 3}}, for templates and servers that know tools.',
+_PROMPT_OPTIONS = (
+    click.option(
+        "--prompt",
+        type=click.Choice(["help", "signatures"]),
+        default="signatures",
+        show_default=True,
+        help="How functions are shown.",
+    ),
+    click.option("--shots", type=click.IntRange(0), help="Worked examples to show.  [default: 0]"),
+    click.option(
+        "--exemplars",
+        default="first",
+        show_default=True,
+        help="Which: first, spread (over difficulty), random:SEED, similar (to the problem), or "
+        "their places, such as 0,2,5.",
+    ),
+    click.option(
+        "--without",
+        multiple=True,
+        metavar="FUNCTION",
+        help="Withhold a function, such as Reasoning; may be given again.",
+    ),
+    click.option(
+        "--grammar",
+        type=click.Choice(["python", "tools"]),
+        default="python",
+        show_default=True,
+        help="How calls are written: python is Add(a=2, b=3), tools is the model's own JSON, such "
+        'as {"name": "Add", "arguments": {"a": 2, "b": 3}}, for templates and servers that know '
+        "tools.",
+    ),
 )
 
 
@@ -282,9 +313,20 @@ def _in_shards(function: Callable[..., None]) -> Callable[..., None]:
     return with_sharding
 
 
+def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that describe a prompt; `_prompt` reads them."""
+    for option in reversed(_PROMPT_OPTIONS):
+        function = option(function)
+    return function
+
+
 @command(
     "fcpref chains 3f2a --engine openai --endpoint http://127.0.0.1:8000/v1 --model M",
     "fcpref chains 3f2a --engine transformers --model hub:M --prompt help --grammar tools",
+    "fcpref chains 3f2a --engine transformers --model hub:M --prompt help --shots 4 "
+    "--exemplars spread --without Reasoning",
+    "fcpref chains 3f2a --engine openai --endpoint http://127.0.0.1:8000/v1 --model M --samples 6 "
+    "--temperatures 0,0.4,0.8 --until-both --complete prefix",
 )
 @click.argument("problems")
 @click.option(
@@ -295,19 +337,35 @@ def _in_shards(function: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--model", help="The model's name; a server's own name with openai.")
 @click.option("--endpoint", help="Base URL of an OpenAI-compatible server.")
-@click.option("--samples", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    help="Chains a problem.  [default: 1, or as many as --temperatures]",
+)
 @click.option("--temperature", type=temperature, default=0.0, show_default=True)
+@click.option(
+    "--temperatures",
+    type=ladder,
+    default=(),
+    metavar="T,T,...",
+    help="A ladder in place of --temperature: the first sample at the first, and so on.",
+)
+@click.option(
+    "--until-both",
+    is_flag=True,
+    help="Sample a problem only until it has a correct and an incorrect chain.",
+)
+@click.option(
+    "--complete",
+    type=click.Choice(["none", "whole", "prefix"]),
+    default="none",
+    show_default=True,
+    help="Let the oracle complete problems that are not solved: whole, or from the longest useful "
+    "beginning. Such chains are marked and count for no model.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling.")
 @click.option("--recording", help="What engine replay answers from.")
-@click.option("--shots", type=click.IntRange(0), default=0, show_default=True)
-@click.option(
-    "--prompt",
-    type=click.Choice(["help", "signatures"]),
-    default="signatures",
-    show_default=True,
-    help="How functions are shown.",
-)
-@_grammar_option
+@_prompt_options
 @click.option("--calls", type=click.IntRange(1), default=18, show_default=True, help="A chain.")
 @click.option("--tokens", type=click.IntRange(1), default=800, show_default=True, help="A chain.")
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True)
@@ -325,6 +383,9 @@ def chains(
     from fcpref.shell.sampling import SamplePlan
     from fcpref.shell.solving import Solver, solve
 
+    samples = options["samples"] or max(1, len(options["temperatures"]))
+    if options["until_both"] and samples == 1:
+        raise click.UsageError("--until-both needs --samples, the most chains a problem")
     solver = Solver(
         engine=engine,
         model=options["model"] or (_STUDENT if engine == "transformers" else None),
@@ -332,9 +393,12 @@ def chains(
         recording=options["recording"],
         concurrency=options["concurrency"],
         plan=SamplePlan(
-            samples=options["samples"],
+            samples=samples,
             prompt=_prompt(options),
             limits=Limits(calls=options["calls"], tokens=options["tokens"]),
+            temperatures=options["temperatures"],
+            until_both=options["until_both"],
+            complete=options["complete"],
         ),
         sampling=Sampling(temperature=options["temperature"], seed=options["seed"]),
     )
@@ -349,9 +413,15 @@ def chains(
 
 
 def _prompt(options: dict[str, Any]) -> PromptSpec:
-    from fcpref.core.chains import PromptSpec
+    from fcpref.shell.prompting import prompt_spec
 
-    return PromptSpec(detail=options["prompt"], shots=options["shots"], grammar=options["grammar"])
+    return prompt_spec(
+        options["prompt"],
+        options["grammar"],
+        options["shots"],
+        options["exemplars"],
+        options["without"],
+    )
 
 
 @command("fcpref score 81c0")
@@ -370,6 +440,27 @@ def _scorer(sharding: Sharding | None) -> Scorer | None:
     from fcpref.shell.sharded import scorer
 
     return scorer(sharding)
+
+
+@command("fcpref compare-prompts 81c0 5d3e 90ab")
+@click.argument("chains", nargs=-1, required=True)
+def compare_prompts(session: Session, chains: tuple[str, ...]) -> None:
+    """Compare what CHAINS (or scores) come to by the prompts that they were sampled with.
+
+    A row for each prompt, compared with the prompt of the first CHAINS on the same problems.
+    """
+    from fcpref.shell.stages_data import scores_of
+    from fcpref.shell.stages_prompts import compare_prompts as compare
+    from fcpref.shell.stages_prompts import results_data, results_text
+
+    workspace = session.workspace
+    results = compare(workspace, scores_of(workspace, chains))
+    text = results_text(results)
+    session.show(results_data(results), text.rstrip("\n"))
+    if session.out:
+        from fcpref.shell.store import write_bytes
+
+        write_bytes(session.out, text.encode())
 
 
 @command("fcpref pairs 81c0 5d3e --per-problem 2")
@@ -485,11 +576,7 @@ def train(
 @click.option("--samples", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--temperature", type=temperature, default=0.8, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--shots", type=click.IntRange(0), default=0, show_default=True)
-@click.option(
-    "--prompt", type=click.Choice(["help", "signatures"]), default="signatures", show_default=True
-)
-@_grammar_option
+@_prompt_options
 @click.option("--tokens", type=click.IntRange(1), default=400, show_default=True, help="A chain.")
 def evaluate(
     session: Session,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, get_args
 
 from hypothesis import strategies as st
 
-from fcpref.core.chains import Chain, Limits, PromptSpec, Turn
+from fcpref.core.chains import Chain, Choice, Limits, PromptSpec, Turn
 from fcpref.core.chains.values import Stop
 from fcpref.core.functions import (
     Call,
@@ -626,6 +626,8 @@ def chains() -> SearchStrategy[Chain]:
         turns=st.lists(turns(), max_size=4).map(tuple),
         stop=st.sampled_from(get_args(Stop)),
         grammar=st.sampled_from(GRAMMARS),
+        without=st.lists(texts(8), max_size=2).map(tuple),
+        completed_from=st.none() | st.integers(0, 4),
     )
 
 
@@ -662,4 +664,6 @@ def prompt_specs(grammars: tuple[Grammar, ...] = GRAMMARS) -> SearchStrategy[Pro
         detail=st.sampled_from(("help", "signatures")),
         shots=st.integers(0, 6),
         grammar=st.sampled_from(grammars),
+        exemplars=st.sampled_from(get_args(Choice)),
+        without=st.lists(st.sampled_from(("Reasoning", "Check")), max_size=3),
     )

@@ -16,10 +16,12 @@ import pytest
 from click.testing import CliRunner
 
 from fcpref.cli import INTERRUPTED, main
+from fcpref.core.codec import unstructure
+from fcpref.errors import UsageError
 
 COMMANDS = (
-    "call", "chains", "evaluate", "export", "lint", "pairs", "play", "problems", "publish",
-    "report", "run", "score", "tasks", "train", "verify",
+    "call", "chains", "compare-prompts", "evaluate", "export", "lint", "pairs", "play", "problems",
+    "publish", "report", "run", "score", "tasks", "train", "verify",
 )  # fmt: skip
 START = [sys.executable, "-c", "from fcpref.cli import main; main()"]
 
@@ -106,6 +108,101 @@ def test_the_call_grammar_is_chosen_by_an_option(made, fcpref, problems):
     assert all(json.loads(reply).keys() == {"name", "arguments"} for reply in replies)
     assert made("verify")["differences"] == []
     refused(fcpref("chains", problems["id"], "--grammar", "xml"), "--grammar")
+
+
+def test_a_function_is_withheld_by_an_option(made, fcpref, problems):
+    options = ("--without", "Reasoning", "--without", "Check")
+    chains = made("chains", problems["id"], *options)
+    header, first = map(json.loads, Path(chains["path"]).read_text().splitlines()[:2])
+
+    assert first["without"] == header["spec"]["prompt"]["without"] == ["Check", "Reasoning"]
+    assert chains["id"] != made("chains", problems["id"])["id"]
+    assert made("verify")["differences"] == []
+    refused(fcpref("chains", problems["id"], "--without", "Fly"), "no function Fly", "Saturated")
+    refused(fcpref("chains", problems["id"], "--without", "Answer"), "Answer cannot be withheld")
+    told = fcpref("chains", problems["id"], "--without", "ApplyRule")
+    assert told.exit_code == 0
+    assert "cannot be solved without ApplyRule" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "plan"),
+    [
+        ([], {"samples": 1}),
+        (["--samples", 3], {"samples": 3}),
+        (["--temperatures", "0,0.4,0.8"], {"samples": 3, "temperatures": [0.0, 0.4, 0.8]}),
+        (
+            ["--temperatures", "0,1", "--samples", 6, "--until-both", "--complete", "prefix"],
+            {"samples": 6, "temperatures": [0.0, 1.0], "until_both": True, "complete": "prefix"},
+        ),
+    ],
+)
+def test_options_say_how_chains_are_sampled(fcpref, problems, monkeypatch, options, plan):
+    asked = []
+
+    def solve(_workspace, _problems, solver):
+        asked.append(unstructure(solver.plan))
+        raise UsageError("seen")
+
+    monkeypatch.setattr("fcpref.shell.solving.solve", solve)
+    refused(fcpref("chains", problems["id"], *options), "seen")
+    (found,) = asked
+    assert {name: found[name] for name in found.keys() - {"prompt", "limits"}} == plan
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--until-both"], "--until-both needs --samples"),
+        (["--temperatures", "0,-1"], "--temperatures"),
+        (["--temperatures", "0;1"], "--temperatures"),
+        (["--complete", "half"], "--complete"),
+    ],
+)
+def test_ways_to_sample_that_there_are_not_are_refused(fcpref, problems, options, said):
+    refused(fcpref("chains", problems["id"], *options), said)
+
+
+def test_prompts_are_compared_by_a_table(made, fcpref, problems, tmp_path):
+    other = made("problems", "fol.deduction", "--count", 2, "--seed", 9)
+    chains = [
+        made("chains", one["id"], *options)["id"]
+        for one in (problems, other)
+        for options in ([], ["--without", "ApplyRule"])
+    ]
+    rows = made("compare-prompts", *chains, chains[0])
+
+    assert [(row["setting"]["prompt"].get("without"), row["chains"]) for row in rows] == [
+        (None, 5),
+        (["ApplyRule"], 5),
+    ]
+    full, narrowed = (row["summary"]["correct"]["value"] for row in rows)
+    assert full == 1 > narrowed
+    assert rows[1]["comparison"]["difference"]["value"] == pytest.approx(narrowed - full)
+    told = fcpref("compare-prompts", *chains, "--out", tmp_path / "table.md")
+    assert told.stdout.strip() == (tmp_path / "table.md").read_text().strip()
+    assert "| signatures, 0 examples, python, without ApplyRule |" in told.stdout
+    refused(fcpref("compare-prompts", problems["id"]), "chains or scores")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--exemplars", "spread"], "needs --shots"),
+        (["--exemplars", "best", "--shots", 2], "random:SEED"),
+        (["--exemplars", "0,1", "--shots", 3], "leave out --shots"),
+        (["--exemplars", "0,0"], "different places"),
+        (["--exemplars", "0,8"], "no worked example 8 of fol.deduction"),
+        (["--shots", 9], "has 8 worked examples"),
+        (["--shots", 2, "--without", "ApplyRule"], "does not work without ApplyRule"),
+    ],
+)
+@pytest.mark.parametrize("command", ["chains", "evaluate"])
+def test_worked_examples_that_cannot_be_shown_are_refused_before_a_model_is_loaded(
+    fcpref, problems, command, words, said
+):
+    asked = ["chains", problems["id"]] if command == "chains" else ["evaluate", "x", problems["id"]]
+    refused(fcpref(*asked, *words), said)
 
 
 @pytest.mark.parametrize("command", ["chains", "evaluate"])

@@ -322,6 +322,22 @@ def load_model(
         return model.train(trainable)
 
 
+def on_gpu() -> bool:
+    """Tell whether `load_model` puts models onto a GPU."""
+    return _device("auto").type == "cuda"
+
+
+def loaded_dtype(dtype: str, device: str) -> str:
+    """Return the name of the dtype that `load_model` gives a model.
+
+    Raises:
+        ModelError: no such dtype.
+    """
+    import torch
+
+    return str(_dtype(dtype, torch.device(device))).removeprefix("torch.")
+
+
 def _with_adapter(model: PreTrainedModel, folder: Path, *, trainable: bool) -> PeftModel:
     from peft import PeftModel, get_peft_model_state_dict
     from safetensors import safe_open

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from fcpref.core.chains import STUDENT
 from fcpref.core.pairs import PreferencePair
 from fcpref.core.problems import Problem
 from fcpref.core.report import Table
@@ -24,6 +23,7 @@ from fcpref.shell import stages
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.profiles import EvaluationPlan, Profile, Source, load_profile
 from fcpref.shell.progress import Progress
+from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_report import evaluation_text
 from fcpref.shell.workspace import Workspace
@@ -133,7 +133,15 @@ def _own(workspace: Workspace, plan: Profile, start: str) -> list[Artifact]:
     problems = stages.make_problems(
         workspace, source.task, "train", source.count, source.seed, source.knobs
     )
-    how = SamplePlan(samples=source.samples, prompt=STUDENT, limits=plan.evaluation.limits)
+    check_prompt(source.prompt, problems.values(Problem), workspace.progress.note)
+    how = SamplePlan(
+        samples=source.samples,
+        prompt=source.prompt,
+        limits=plan.evaluation.limits,
+        temperatures=source.temperatures,
+        until_both=source.until_both,
+        complete=source.complete,
+    )
     sampling = Sampling(temperature=source.temperature, seed=source.seed)
     chains = stages.local_chains(workspace, problems, start, how, sampling)
     return [stages.score(workspace, chains)]
@@ -163,6 +171,7 @@ def _trials(
             model,
             problems,
             limits=how.limits,
+            prompt=how.prompt,
             samples=how.samples,
             temperature=how.temperature,
             seed=how.seed,
@@ -178,7 +187,9 @@ def _trials(
 def _chain_table(title: str, scores: Sequence[Artifact]) -> Table:
     rows = []
     for artifact in scores:
-        scored = artifact.values(ScoredChain)
+        every = artifact.values(ScoredChain)
+        # What the oracle completed is no success of the source.
+        scored = [item for item in every if item.chain.own]
         verdicts = Counter(item.score.verdict.value for item in scored)
         problems = {item.chain.problem for item in scored}
         solved = {item.chain.problem for item in scored if item.score.correct}
@@ -190,10 +201,14 @@ def _chain_table(title: str, scores: Sequence[Artifact]) -> Table:
                 str(len(scored)),
                 str(verdicts["correct"]),
                 str(len(solved)),
+                str(len(every) - len(scored)),
             )
         )
-    columns = ("task", "source", "problems", "chains", "correct", "problems solved")
-    note = "Correct means right and supported by executed calls."
+    columns = ("task", "source", "problems", "chains", "correct", "problems solved", "completed")
+    note = (
+        "Correct means right and supported by executed calls. Completed chains are the oracle's "
+        "for problems that the source did not solve; they are not among the chains before."
+    )
     return Table(title=title, columns=columns, rows=tuple(rows), note=note)
 
 

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
-from fcpref.core.chains import Limits
+from fcpref.core.chains import STUDENT, Limits, PromptSpec
 from fcpref.core.codec import structure
 from fcpref.core.pairs import PairSpec
+from fcpref.core.tasks import Completion
 from fcpref.core.training import DpoSpec, SftSpec
 from fcpref.errors import CodecError, UsageError
 from fcpref.shell.settings import changed
@@ -31,6 +32,10 @@ class Source:
         knobs: of the generator.
         samples: chains a problem.
         temperature: of those.
+        prompt: how problems are shown, of chains that are sampled live.
+        temperatures: a ladder in place of `temperature` (see `SamplePlan`).
+        until_both: sample a problem only until it has a correct and an incorrect chain.
+        complete: whether the oracle completes problems that are not solved.
     """
 
     recordings: tuple[str, ...] = ()
@@ -40,6 +45,10 @@ class Source:
     knobs: dict[str, Any] = field(factory=dict)
     samples: int = 4
     temperature: float = 1.0
+    prompt: PromptSpec = STUDENT
+    temperatures: tuple[float, ...] = ()
+    until_both: bool = False
+    complete: Completion = "none"
 
 
 @frozen(kw_only=True)
@@ -55,6 +64,7 @@ class EvaluationPlan:
         samples: chains a problem beside the greedy one; Wilcoxon's test needs 4.
         temperature: of those.
         limits: of every chain.
+        prompt: how problems are shown, of chains that are sampled live.
         before: recordings of the untrained student, greedy then sampled; empty runs it live.
         start: recordings of the warm start, likewise.
     """
@@ -67,6 +77,7 @@ class EvaluationPlan:
     samples: int = 4
     temperature: float = 0.7
     limits: Limits = field(factory=Limits)
+    prompt: PromptSpec = STUDENT
     before: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
 

@@ -7,8 +7,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from fcpref.shell.pace import WINDOW, Pace, duration
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -57,24 +59,33 @@ class _LineBar(Bar):
     def __init__(self, total: int | None, label: str, progress: Progress) -> None:
         super().__init__(total)
         self._label, self._progress = label, progress
+        self._pace = Pace(progress.clock)
 
     def _show(self) -> None:
+        self._pace.to(self.done)
         of = "" if self.total is None else f" of {self.total}"
         text = f", {self.text}" if self.text else ""
-        self._progress.line(f"{self._label}: {self.done}{of}{text}")
+        self._progress.line(f"{self._label}: {self.done}{of}{text}{self._left()}")
+
+    def _left(self) -> str:
+        if self.total is None or self.done >= self.total:
+            return ""
+        seconds = self._pace.seconds_left(self.total - self.done)
+        return "" if seconds is None else f", {duration(seconds)} left"
 
 
 class Progress:
     """Makes bars; one object for a whole command, so that its lines are spaced together."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         """Look at where standard error goes.
 
         Args:
             quiet: show nothing.
+            clock: seconds, from any start.
         """
-        self.quiet = quiet
-        self._last = time.monotonic()
+        self.quiet, self.clock = quiet, clock
+        self._last = clock()
 
     def note(self, text: str) -> None:
         """Say one thing, such as what is being downloaded."""
@@ -83,7 +94,7 @@ class Progress:
 
     def line(self, text: str) -> None:
         """Say how far something is, unless something was said just before."""
-        now = time.monotonic()
+        now = self.clock()
         if now - self._last >= LINE_EVERY:
             self._last = now
             self.note(text)
@@ -119,6 +130,7 @@ class Progress:
             TimeRemainingColumn(),
             TextColumn("{task.fields[text]}"),
             console=Console(stderr=True),
+            speed_estimate_period=WINDOW,
         )
 
 

@@ -178,6 +178,12 @@ class RecordingEngine:
         """See `Engine.run`."""
         identity = self.identity
 
+        def noted(request: Request, reply: Reply) -> Request | None:
+            following = on_reply(request, reply)
+            if following is not None and following.step == 0:
+                self._openings[following.job] = opening_hash(following)
+            return following
+
         def record(request: Request, reply: Reply) -> Request | None:
             self._recording.append(
                 Recorded(
@@ -189,12 +195,12 @@ class RecordingEngine:
                     tokens=reply.tokens,
                 )
             )
-            return on_reply(request, reply)
+            return noted(request, reply)
 
         missing = []
         for request in requests:
             self._openings[request.job] = opening_hash(request)
-            rest = _fast_forward(request, identity, self._recording.replies, on_reply)
+            rest = _fast_forward(request, identity, self._recording.replies, noted)
             if rest is not None:
                 missing.append(rest)
         if missing:

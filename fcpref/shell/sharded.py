@@ -20,6 +20,7 @@ from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
 from fcpref.errors import ArtifactError, CodecError, UsageError
 from fcpref.shell import shard_work, stages_data, stages_pairs
+from fcpref.shell.prompting import check_prompt
 from fcpref.shell.recordings import Recorded
 from fcpref.shell.shards import Sharding, Task, by_shard, gather
 from fcpref.shell.solving import openai_engine
@@ -54,7 +55,8 @@ def solve(workspace: Workspace, problems: Artifact, solver: Solver, sharding: Sh
     The replies of a shard are recorded when it is finished. An interrupted run goes on from them.
 
     Raises:
-        UsageError: the engine is replay, or an option that it needs is missing.
+        UsageError: the engine is replay, an option that it needs is missing, or the prompt cannot
+            be shown.
         ModelError: a worker cannot find or load the model, or finds another one.
         EndpointError: the server does not answer.
         ClusterError: see `gather`.
@@ -66,11 +68,17 @@ def solve(workspace: Workspace, problems: Artifact, solver: Solver, sharding: Sh
         how = evolve(solver, plan=plan)
         return _sampled(workspace, values, recording, how, identity, sharding)
 
+    check_prompt(solver.plan.prompt, problems.values(Problem), workspace.progress.note)
     if solver.engine == "oracle":
         identity = {"engine": "oracle"}
         plan = solver.plan
         return stages_data.oracle_chains(
-            workspace, problems, plan.limits, plan.prompt.grammar, sampler
+            workspace,
+            problems,
+            plan.limits,
+            plan.prompt.grammar,
+            without=plan.prompt.without,
+            sampler=sampler,
         )
     if solver.engine == "openai":
         server = openai_engine(solver)

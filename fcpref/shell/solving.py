@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
+from fcpref.core.problems import Problem
 from fcpref.errors import UsageError
 from fcpref.shell.engines.base import Sampling
+from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import model_chains, oracle_chains, replay_chains
 
@@ -44,18 +46,24 @@ def solve(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
     """Let an engine solve problems; stage ``chains``.
 
     Raises:
-        UsageError: no such engine, or an option that it needs is missing.
+        UsageError: no such engine, an option that it needs is missing, or the prompt cannot be
+            shown.
         ArtifactError: there is no such recording.
         ModelError: the model cannot be found or loaded.
         EndpointError: the server does not answer.
     """
     if solver.engine not in _ENGINES:
         raise UsageError(f"no engine {solver.engine!r}; there are {', '.join(_ENGINES)}")
+    if solver.engine != "replay":  # a recording has its own prompt
+        check_prompt(solver.plan.prompt, problems.values(Problem), workspace.progress.note)
     return _ENGINES[solver.engine](workspace, problems, solver)
 
 
 def _by_oracle(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
-    return oracle_chains(workspace, problems, solver.plan.limits, solver.plan.prompt.grammar)
+    plan = solver.plan
+    return oracle_chains(
+        workspace, problems, plan.limits, plan.prompt.grammar, without=plan.prompt.without
+    )
 
 
 def _by_replay(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:

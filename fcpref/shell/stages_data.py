@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from attrs import fields
 
 from fcpref.core.canon import content_id, short
 from fcpref.core.chains import Chain, Limits, PromptSpec
@@ -16,6 +17,7 @@ from fcpref.core.seeds import derive
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, CodecError, ProblemError, UsageError
 from fcpref.shell.engines.oracle import OracleEngine
+from fcpref.shell.meter import metered
 from fcpref.shell.recordings import Recording, RecordingEngine, ReplayEngine, seal
 from fcpref.shell.rows import json_rows
 from fcpref.shell.sampling import SamplePlan, sample_chains
@@ -39,7 +41,7 @@ to the recording, if any."""
 Scorer = Callable[["Workspace", Artifact], Iterable[object]]
 """Returns an artifact's chains with their scores, as values or canonical bytes."""
 
-_PLAN = ("samples", "prompt", "limits")
+_PLAN = tuple(one.name for one in fields(SamplePlan))
 _TRIES_A_PROBLEM = 20
 GSM8K_SOURCE = "https://github.com/openai/grade-school-math"
 FOLIO_SOURCE = "https://github.com/Yale-LILY/FOLIO"
@@ -204,6 +206,8 @@ def oracle_chains(
     problems: Artifact,
     limits: Limits | None = None,
     grammar: Grammar = "python",
+    *,
+    without: tuple[str, ...] = (),
     sampler: Sampler | None = None,
 ) -> Artifact:
     """Solve problems symbolically; stage ``chains``, one a problem.
@@ -213,20 +217,21 @@ def oracle_chains(
         problems: what to solve.
         limits: of each chain.
         grammar: how calls are written.
+        without: functions that are not on offer; the oracle calls them all the same, and fails.
         sampler: does it elsewhere, the same way; None does it here.
     """
-    prompt = PromptSpec(detail="signatures", grammar=grammar)
+    prompt = PromptSpec(detail="signatures", grammar=grammar, without=without)
     plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits())
     values = problems.values(Problem)
     versions = versions_of(values)
     parts = {"problems": problems.id, "engine": "oracle", "plan": unstructure(plan)}
 
-    def make(_: StageLog) -> Artifact:
+    def make(log: StageLog) -> Artifact:
+        chains: Sequence[object]
         if sampler is not None:
             chains = sampler(values, plan, None)
         else:
-            with _chains_bar(workspace, "oracle", len(values)) as on_chain:
-                chains = sample_chains(values, OracleEngine(values), plan, on_chain)
+            chains = _sampled(workspace, values, OracleEngine(values), plan, "oracle", log)
         spec = {**unstructure(plan), "identity": {"engine": "oracle"}}
         return workspace.write(
             "chains", chains, parents=(problems.id,), spec=spec, versions=versions
@@ -268,12 +273,12 @@ def model_chains(
         label = identity.get("model") or identity["engine"]
         with Recording(part) as recording:
             log.write("recording", model=label, recorded_before=len(recording.replies))
+            chains: Sequence[object]
             if sampler is not None:
                 chains = sampler(values, plan, recording)
             else:
-                with _chains_bar(workspace, label, len(values) * plan.samples) as on_chain:
-                    live = RecordingEngine(engine, recording)
-                    chains = sample_chains(values, live, plan, on_chain)
+                live = RecordingEngine(engine, recording)
+                chains = _sampled(workspace, values, live, plan, label, log, usage=engine)
             sealed = seal(
                 workspace.local,
                 recording.replies.values(),
@@ -299,20 +304,21 @@ def replay_chains(workspace: Workspace, recording: Artifact) -> Artifact:
     problems = workspace.find(parent(recording, 0), "problems")
     versions = versions_of(problems.values(Problem))
 
-    def make(_: StageLog) -> Artifact:
-        chains, problems = replayed(workspace, recording)
+    def make(log: StageLog) -> Artifact:
+        chains, problems = replayed(workspace, recording, log)
         return _write_chains(workspace, chains, problems, recording)
 
     return workspace.once("chains", {"recording": recording.id, **redone(versions)}, make)
 
 
-def replayed(workspace: Workspace, recording: Artifact) -> tuple[tuple[Chain, ...], Artifact]:
+def replayed(
+    workspace: Workspace, recording: Artifact, log: StageLog | None = None
+) -> tuple[tuple[Chain, ...], Artifact]:
     """Return the chains of a recording, and the artifact of its problems; see `replay_chains`."""
     plan = plan_of(recording)
     problems = workspace.find(parent(recording, 0), "problems")
     values = problems.values(Problem)
-    with _chains_bar(workspace, "replay", len(values) * plan.samples) as on_chain:
-        return sample_chains(values, ReplayEngine(recording), plan, on_chain), problems
+    return _sampled(workspace, values, ReplayEngine(recording), plan, "replay", log), problems
 
 
 def plan_of(artifact: Artifact) -> SamplePlan:
@@ -351,17 +357,33 @@ def _write_chains(
     )
 
 
-@contextmanager
-def _chains_bar(workspace: Workspace, label: str, total: int) -> Iterator[Callable[[Chain], None]]:
-    tokens = 0
-    with workspace.progress.bar(f"chains {label}", total) as bar:
+def _sampled(
+    workspace: Workspace,
+    problems: Sequence[Problem],
+    engine: Engine,
+    plan: SamplePlan,
+    label: str,
+    log: StageLog | None = None,
+    usage: Engine | None = None,
+) -> tuple[Chain, ...]:
+    """Sample chains with progress, and with the counts in the log.
 
-        def on_chain(chain: Chain) -> None:
-            nonlocal tokens
-            tokens += sum(turn.tokens for turn in chain.turns)
-            bar.advance(text=f"{tokens} tokens" if tokens else None)
-
-        yield on_chain
+    Args:
+        workspace: shows the progress.
+        problems: what to solve.
+        engine: answers the requests.
+        plan: how many, how shown, how long.
+        label: names the engine in the progress.
+        log: of the stage.
+        usage: the engine that is asked in the end, where `engine` wraps it.
+    """
+    progress = workspace.progress
+    if log is None and progress.quiet:
+        return sample_chains(problems, engine, plan)
+    with metered(progress, label, plan, len(problems), log, usage or engine) as meter:
+        chains = sample_chains(problems, engine, plan, watch=meter)
+        meter.end(completed=sum(not chain.own for chain in chains))
+        return chains
 
 
 def score(workspace: Workspace, chains: Artifact, scorer: Scorer | None = None) -> Artifact:
@@ -383,8 +405,9 @@ def score(workspace: Workspace, chains: Artifact, scorer: Scorer | None = None) 
         scored = (scorer or rescored)(workspace, chains)
         made = workspace.write("scores", scored, parents=parents, versions=versions)
         records: Any = made.records
-        correct = sum(record["score"]["verdict"] == Verdict.CORRECT for record in records)
-        log.write("scored", chains=len(records), correct=correct)
+        own = [record for record in records if "completed_from" not in record["chain"]]
+        correct = sum(record["score"]["verdict"] == Verdict.CORRECT for record in own)
+        log.write("scored", chains=len(own), correct=correct, completed=len(records) - len(own))
         return made
 
     return workspace.once("scores", {"chains": chains.id, **redone(versions)}, make)

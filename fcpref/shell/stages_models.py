@@ -19,16 +19,17 @@ from fcpref.core.scores import ScoredChain
 from fcpref.core.training import DpoSpec, RunRecord, SftSpec, trained_replies
 from fcpref.errors import PairError, TrainingError
 from fcpref.shell.engines.base import Sampling
+from fcpref.shell.engines.local import LocalModel
 from fcpref.shell.logs import StageLog, stage_log
 from fcpref.shell.models import (
     ModelName,
     ResolvedModel,
-    load_model,
-    load_tokenizer,
+    on_gpu,
     public_name,
     resolve,
 )
-from fcpref.shell.progress import SILENT, Progress
+from fcpref.shell.progress import SILENT
+from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import (
     model_chains,
@@ -43,11 +44,11 @@ from fcpref.shell.versions import redone, versions_of
 from fcpref.shell.workspace import Workspace, work_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from fcpref.core.chains import PromptSpec
-    from fcpref.shell.engines.transformers import TransformersEngine
+    from fcpref.shell.engines.base import Engine
 
 Kind = Literal["sft", "dpo"]
 
@@ -58,8 +59,9 @@ def local_chains(
     model: str,
     plan: SamplePlan,
     sampling: Sampling,
+    dtype: str = "auto",
 ) -> Artifact:
-    """Sample chains with a model in this process; it is loaded only when that is not done yet.
+    """Sample chains with a model on this machine; it is loaded only when that is not done yet.
 
     Args:
         workspace: where to write.
@@ -67,20 +69,20 @@ def local_chains(
         model: the model's name; an adapter is merged into its base.
         plan: how many chains, with which prompt, within which limits.
         sampling: how replies are drawn.
+        dtype: of the model, see `load_model`.
 
     Raises:
         ModelError: the model cannot be found or loaded.
     """
     resolved = resolve(ModelName.parse(model), workspace.progress.note)
-    load = functools.cache(lambda: _load(workspace.progress, resolved))
-    return _sampled(workspace, problems, resolved, load, plan, sampling)
+    return _sampled(workspace, problems, resolved, LocalModel(resolved, dtype), plan, sampling)
 
 
 def _sampled(
     workspace: Workspace,
     problems: Artifact,
     resolved: ResolvedModel,
-    load: Callable[[], tuple[Any, Any]],
+    local: LocalModel,
     plan: SamplePlan,
     sampling: Sampling,
 ) -> Artifact:
@@ -89,29 +91,20 @@ def _sampled(
         "problems": problems.id,
         "model": public_name(resolved),
         "revision": resolved.revision,
+        "dtype": local.dtype,
         "plan": unstructure(plan),
         "sampling": unstructure(sampling),
     }
 
     def make(_: StageLog) -> Artifact:
-        engine = _engine(resolved, load(), sampling)
-        return model_chains(workspace, problems, engine, plan)
+        workspace.progress.note(f"loading {public_name(resolved)}")
+        return model_chains(workspace, problems, local.engine(sampling), plan)
 
     return workspace.once("chains", parts, make)
 
 
-def _engine(
-    resolved: ResolvedModel, loaded: tuple[Any, Any], sampling: Sampling
-) -> TransformersEngine:
-    from fcpref.shell.engines.transformers import TransformersEngine
-
-    model, tokenizer = loaded
-    name, revision = public_name(resolved), resolved.revision
-    return TransformersEngine(model, tokenizer, name=name, revision=revision, sampling=sampling)
-
-
 @functools.lru_cache(maxsize=1)
-def local_engine(model: str, sampling: Sampling) -> TransformersEngine:
+def local_engine(model: str, sampling: Sampling) -> Engine:
     """Return an engine with a model that stays loaded, for a worker that does task after task.
 
     Args:
@@ -121,20 +114,7 @@ def local_engine(model: str, sampling: Sampling) -> TransformersEngine:
     Raises:
         ModelError: the model cannot be found or loaded.
     """
-    resolved = resolve(ModelName.parse(model), SILENT.note)
-    return _engine(resolved, _load(SILENT, resolved), sampling)
-
-
-def _load(progress: Progress, resolved: ResolvedModel) -> tuple[Any, Any]:
-    """Load a model for generation, its adapter merged; float32 on a CPU."""
-    import torch
-
-    progress.note(f"loading {public_name(resolved)}")
-    dtype = "auto" if torch.cuda.is_available() else "float32"
-    model: Any = load_model(resolved, dtype=dtype)
-    if resolved.adapter is not None:
-        model = model.merge_and_unload()
-    return model.eval(), load_tokenizer(resolved)
+    return LocalModel(resolve(ModelName.parse(model), SILENT.note)).engine(sampling)
 
 
 def evaluate(
@@ -162,20 +142,25 @@ def evaluate(
 
     Raises:
         ModelError: the model cannot be found or loaded.
+        UsageError: the prompt cannot be shown.
     """
+    check_prompt(prompt, problems.values(Problem), workspace.progress.note)
     resolved = resolve(ModelName.parse(model), workspace.progress.note)
-    load = functools.cache(lambda: _load(workspace.progress, resolved))
+    # bfloat16 on a processor would make the figures depend on which one it is.
+    local = LocalModel(resolved, "auto" if on_gpu() else "float32")
     plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits())
     ways = [(plan, Sampling())]
     if samples:
         warm = Sampling(temperature=temperature, seed=seed)
         ways.append((evolve(plan, samples=samples), warm))
-    chains = [_sampled(workspace, problems, resolved, load, *way) for way in ways]
+    chains = [_sampled(workspace, problems, resolved, local, *way) for way in ways]
     return make_trials(workspace, chains, greedy=True)
 
 
 def make_trials(workspace: Workspace, chains: Sequence[Artifact], *, greedy: bool) -> Artifact:
     """Score chains as trials of one model; stage ``trials``.
+
+    Chains that the oracle completed are left out: they are no trials of the model.
 
     Args:
         workspace: where to write.
@@ -193,8 +178,9 @@ def make_trials(workspace: Workspace, chains: Sequence[Artifact], *, greedy: boo
             first = 1 + max((trial.sample for trial in trials), default=-1)
             problems = problems_by_id(workspace.find(parent(artifact, 0), "problems"))
             trials += [
-                _trial(item, problems[item.chain.problem], first)
+                trial_of(item, problems[item.chain.problem], first)
                 for item in rescored(workspace, artifact)
+                if item.chain.own
             ]
         spec = {"greedy": greedy, "model": _model_of(chains[0])}
         return workspace.write("trials", trials, parents=ids, spec=spec, versions=versions)
@@ -212,7 +198,8 @@ def split_trials(artifact: Artifact) -> tuple[tuple[Trial, ...], tuple[Trial, ..
     )
 
 
-def _trial(item: ScoredChain, problem: Problem, first: int) -> Trial:
+def trial_of(item: ScoredChain, problem: Problem, first: int) -> Trial:
+    """Return a scored chain as a trial, its sample counted from `first`."""
     return Trial(
         problem=item.chain.problem,
         family=problem.task,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fcpref.core.chains import STUDENT
+from fcpref.core.chains import STUDENT, prompt_of
 from fcpref.core.codec import unstructure, value_id
 from fcpref.core.pairs import (
     EncodedPair,
@@ -161,7 +161,8 @@ def _encoded(
     found = []
     for identifier, pair in pairs.items():
         problem = problems[pair.chosen.problem]
-        opening, tools = opening_of(tokenizer, student.name, problem, pair.chosen.grammar, prompt)
+        own = prompt_of(pair.chosen, prompt)
+        opening, tools = opening_of(tokenizer, student.name, problem, own.grammar, own)
         chains = (pair.chosen, pair.rejected)
         chosen, rejected = (
             encode_chain(tokenizer, opening, one, judged, tools)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from fcpref.core.canon import short
+from fcpref.core.chains import prompt_of
 from fcpref.core.codec import unstructure
 from fcpref.core.problems import Problem
 from fcpref.core.training import (
@@ -136,12 +137,13 @@ def _encoded(
     prompt: PromptSpec,
     trained: Sequence[bool],
 ) -> Encoded:
-    """Encode a chain behind its prompt; the call grammar is the chain's, not the prompt's."""
+    """Encode a chain behind its prompt; grammar and functions are the chain's, not the prompt's."""
     problem = job.problems.get(chain.problem)
     if problem is None:
         message = f"problem {short(chain.problem)} is not among those given; give its artifact too"
         raise TrainingError(message)
-    opening, tools = opening_of(tokenizer, job.student.name, problem, chain.grammar, prompt)
+    own = prompt_of(chain, prompt)
+    opening, tools = opening_of(tokenizer, job.student.name, problem, own.grammar, own)
     return encode_chain(tokenizer, opening, chain, trained, tools)
 
 

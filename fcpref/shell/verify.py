@@ -163,7 +163,7 @@ def _chains(check: _Check, artifact: Artifact) -> Iterator[str]:
     if problems is None:
         return
     by_id = problems_by_id(problems)
-    limits = plan_of(artifact).limits
+    plan = plan_of(artifact)
     for line, chain in enumerate(artifact.values(Chain), start=2):
         where = f"{artifact.path}, line {line}"
         problem = by_id.get(chain.problem)
@@ -171,7 +171,10 @@ def _chains(check: _Check, artifact: Artifact) -> Iterator[str]:
             yield f"{where}: its problem is not among those of its parent"
             return
         check.calls += len(chain.turns)
-        if differs := _executed(chain, problem, limits):
+        if chain.without != plan.prompt.without:
+            yield f"{where}: was offered other functions than its plan says"
+            return
+        if differs := _executed(chain, problem, plan.limits):
             yield (f"{where} (problem {short(chain.problem)}, sample {chain.sample}), {differs}")
             return
     if len(artifact.header.parents) > 1:
@@ -180,7 +183,8 @@ def _chains(check: _Check, artifact: Artifact) -> Iterator[str]:
 
 def _executed(chain: Chain, problem: Problem, limits: Limits) -> str:
     """Execute a chain again; say what differs first, or nothing."""
-    state = begin(find_task(problem.task).toolbox, problem, (), limits, chain.grammar)
+    toolbox = find_task(problem.task).toolbox.without(chain.without)
+    state = begin(toolbox, problem, (), limits, chain.grammar)
     for step, turn in enumerate(chain.turns):
         if state.stop is not None:
             return f"step {step}: comes after the chain has ended ({state.stop})"

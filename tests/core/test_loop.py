@@ -153,6 +153,17 @@ def test_a_tools_chain_is_read_by_its_grammar_and_told_by_the_function_or_the_us
     assert finish(state, "test", 0).grammar == "tools"
 
 
+def test_a_withheld_function_is_refused_as_unknown_and_kept_with_the_chain():
+    state = begin(TASK.toolbox.without(["Reasoning"]), PROBLEM, (), Limits())
+    state = advance(state, Reply(text=THOUGHTS[0]))
+    outcome = state.turns[0].outcome
+    assert outcome.code == "unknown_function"
+    assert outcome.text.startswith("Error: no function Reasoning; there are ApplyRule, ")
+    assert "Reasoning" not in outcome.text.partition("there are")[2]
+    assert finish(state, "test", 0).without == ("Reasoning",)
+    assert finish(start(), "test", 0).without == ()
+
+
 @given(TALK)
 def test_a_python_chain_never_has_a_tool_message(talk):
     state = begin(TASK.toolbox, PROBLEM, (), Limits())

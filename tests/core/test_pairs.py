@@ -205,17 +205,36 @@ def test_an_exported_row_has_prompt_chosen_and_rejected() -> None:
     ) + ["assistant"]
 
 
-def test_chains_of_two_grammars_are_no_pair() -> None:
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [({"grammar": "tools"}, "grammar"), ({"without": ("Reasoning",)}, "functions")],
+)
+def test_chains_that_were_shown_other_prompts_are_no_pair(changes, rule) -> None:
     right, wrong = (
         judged("p", replies, 0) for replies in (["Add(a=1)"], ["Answer(value=1)", "Fly()"])
     )
     right = evolve(right, score=Score(verdict=Verdict.CORRECT, evidence=(), codes=()))
     wrong = evolve(wrong, score=Score(verdict=Verdict.LIMIT, evidence=(), codes=()))
-    other = evolve(wrong, chain=evolve(wrong.chain, grammar="tools"))
+    other = evolve(wrong, chain=evolve(wrong.chain, **changes))
     assert len(chain_pairs([right, wrong], PairSpec())) == 1
     assert chain_pairs([right, other], PairSpec()) == ()
-    (finding,) = lint([evolve(GOOD, rejected=evolve(GOOD.rejected, grammar="tools"))])
-    assert (finding.severity, finding.rule) == ("error", "grammar")
+    (finding,) = lint([evolve(GOOD, rejected=evolve(GOOD.rejected, **changes))])
+    assert (finding.severity, finding.rule) == ("error", rule)
+
+
+@pytest.mark.parametrize("grammar", ["python", "tools"])
+def test_an_exported_prompt_offers_what_the_chains_were_offered(grammar) -> None:
+    pair, problem = real_pair(grammar)
+    withheld = evolve(
+        pair,
+        chosen=evolve(pair.chosen, without=("Reasoning",)),
+        rejected=evolve(pair.rejected, without=("Reasoning",)),
+    )
+    said = [
+        str([row["prompt"], row.get("tools")])
+        for row in (trl_row(one, problem, TASK, STUDENT) for one in (pair, withheld))
+    ]
+    assert ["Reasoning" in text for text in said] == [True, False]
 
 
 def test_an_exported_row_of_tool_calls_has_them_structured() -> None:

@@ -12,7 +12,7 @@ from fcpref.core.problems.deduction_spec import DeductionSpec
 from fcpref.core.scores import Score, Verdict, score_chain, trace
 from fcpref.core.scores.deduction import supports
 from fcpref.core.tasks.fol_deduction import TASK
-from tests.strategies import deduction_problems, replies, turns
+from tests.strategies import deduction_problems, limits, replies, turns
 
 LIMITS = Limits(calls=40)
 BY_LABEL = {
@@ -233,6 +233,14 @@ def test_a_wrong_answer_is_wrong_whatever_was_called(problem, lines):
     wrong = next(label for label in LABELS if label != problem.gold)
     chain = run(problem, [*proof(problem), *lines, answer(wrong)], Limits(calls=40, failures=9))
     assert TASK.score(chain, problem).verdict is Verdict.WRONG_ANSWER
+
+
+@given(deduction_problems(), st.lists(replies(), max_size=8), limits(), st.booleans())
+def test_a_chain_is_worth_what_it_was_worth_when_it_was_executed(problem, lines, bounds, solved):
+    state = begin(TASK.toolbox, problem, (), bounds)
+    for line in (*lines, *(proof(problem) if solved else ()), answer(problem.gold)):
+        state = advance(state, Reply(text=line))
+    assert TASK.score_state(state) == TASK.score(finish(state, "test", 0), problem)
 
 
 # --- verdicts -----------------------------------------------------------------------------------

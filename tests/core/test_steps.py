@@ -25,9 +25,14 @@ def problem_of(gold: str, seed: int = 0) -> Problem:
     return next(problem for problem in made if problem.gold == gold)
 
 
-def chain_of(problem: Problem, replies: list[str], limits: Limits | None = None) -> ScoredChain:
+def chain_of(
+    problem: Problem,
+    replies: list[str],
+    limits: Limits | None = None,
+    without: tuple[str, ...] = (),
+) -> ScoredChain:
     """Return a scored chain in which a student gives these replies, as far as it gets."""
-    state = begin(TASK.toolbox, problem, (), limits or Limits())
+    state = begin(TASK.toolbox.without(without), problem, (), limits or Limits())
     for text in replies:
         state = advance(state, Reply(text=text, tokens=9))
     chain = finish(state, "student", 0)
@@ -53,6 +58,17 @@ def test_a_wrong_answer_is_paired_with_what_was_left_to_derive(gold):
     assert said(pair.chosen) == solution
     assert TASK.score(pair.chosen, problem).correct
     assert pair.chosen.source == "student+oracle"
+
+
+def test_the_oracle_goes_on_with_the_functions_that_the_chain_was_offered():
+    problem = problem_of("Unknown")
+    solution = list(TASK.oracle(problem))
+    slips = [*solution[:1], "Reasoning(thought='so')", "Answer(value='True')"]
+    (pair,) = paired(problem, chain_of(problem, slips, without=("Reasoning",)))
+    assert pair.chosen.without == ("Reasoning",)
+    assert [turn.outcome.code for turn in pair.chosen.turns[:2]] == [None, "unknown_function"]
+    # Without `Saturated` nothing supports the answer.
+    assert paired(problem, chain_of(problem, slips, without=("Saturated",))) == ()
 
 
 def test_what_was_verified_is_not_verified_again():

@@ -1,9 +1,9 @@
 import pytest
 from attrs import evolve
 
-from fcpref.core.chains import Limits, Reply, advance, begin, messages, render
+from fcpref.core.chains import Limits, Reply, advance, begin, finish, messages, render
 from fcpref.core.chains.prompts import TEACHER
-from fcpref.core.functions import FailureCode, Memory, parse_call, read_call
+from fcpref.core.functions import FailureCode, Memory, parse_call, read_call, translate
 from fcpref.core.problems.deduction import LABELS, DeductionSpec, generate
 from fcpref.core.scores import Verdict
 from fcpref.core.tasks import TASKS, find_task
@@ -83,11 +83,48 @@ def test_worked_examples_are_correct_and_show_every_label():
     scores = [
         TASK.score(chain, one.problem) for chain, one in zip(chains, TASK.exemplars, strict=True)
     ]
-    assert [score.verdict for score in scores] == [Verdict.CORRECT] * 4
+    assert [score.verdict for score in scores] == [Verdict.CORRECT] * 8
     assert set(LABELS) == {one.problem.gold for one in TASK.exemplars}
     assert {"train"} == {one.problem.split for one in TASK.exemplars}
     depths = [len(one.replies) for one in TASK.exemplars]
     assert min(depths) == depths[0]
+
+
+@pytest.mark.parametrize("name", ["fol.deduction", "math.word"])
+def test_worked_examples_after_the_first_four_are_other_and_harder_ones(name):
+    exemplars = find_task(name).exemplars
+    assert len({one.problem.text for one in exemplars}) == len(exemplars) == 8
+    assert max(e.problem.difficulty for e in exemplars[4:]) > max(
+        e.problem.difficulty for e in exemplars[:4]
+    )
+
+
+def test_worked_examples_that_need_a_withheld_function_are_told():
+    first = TASK.exemplars[0]
+    assert TASK.unsolved_without(()) == TASK.unsolved_without(("Reasoning", "Check")) == ()
+    assert first in TASK.unsolved_without(("ApplyRule",))
+    # An answer alone is accepted, but not supported.
+    unknown = [one for one in TASK.exemplars if one.problem.gold == "Unknown"]
+    assert list(TASK.unsolved_without(("Saturated",))) == unknown
+    with pytest.raises(UsageError, match="no function Fly"):
+        TASK.unsolved_without(("Fly",))
+
+
+@pytest.mark.parametrize("grammar", ["python", "tools"])
+def test_a_chain_is_scored_with_the_functions_that_it_was_offered(grammar):
+    problem = generate(DeductionSpec(max_depth=1, relations=0), seed=0, split="train", index=0)
+    made = {}
+    for without in ((), ("ApplyRule",)):
+        state = begin(TASK.toolbox.without(without), problem, (), LIMITS, grammar)
+        for text in TASK.oracle(problem):
+            state = advance(state, Reply(text=translate(text, grammar)))
+        made[without] = finish(state, "test", 0)
+    full, narrowed = made.values()
+    assert TASK.score(full, problem).correct
+    assert TASK.score(narrowed, problem).codes[0] is FailureCode.UNKNOWN_FUNCTION
+    assert [t.outcome.code for t in narrowed.turns] == list(TASK.score(narrowed, problem).codes)
+    # The same replies are worth what they are worth where the function is on offer.
+    assert TASK.score(evolve(narrowed, without=()), problem).correct
 
 
 def test_every_functions_example_is_a_call_that_binds():

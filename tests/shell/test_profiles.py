@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fcpref.core.chains import STUDENT, PromptSpec
 from fcpref.core.training import SftSpec
 from fcpref.errors import UsageError
 from fcpref.shell.profiles import FOLDER, load_profile
@@ -37,9 +38,26 @@ def test_a_table_of_sft_asks_for_supervised_training_and_changes_only_what_it_na
     assert (sft.lora.rank, sft.epochs) == (4, SftSpec().epochs)
 
 
+def test_a_profile_says_how_problems_are_shown(tmp_path):
+    prompt = 'detail = "help"\nshots = 2\nexemplars = "spread"\nwithout = ["Reasoning"]\n'
+    profile = load_profile(own(tmp_path, f"[own.prompt]\n{prompt}[evaluation.prompt]\n{prompt}"))
+    asked = PromptSpec(detail="help", shots=2, exemplars="spread", without=("Reasoning",))
+    assert (profile.own.prompt, profile.evaluation.prompt) == (asked, asked)
+    assert load_profile(own(tmp_path, "")).own.prompt == STUDENT
+
+
+def test_a_profile_says_how_chains_are_sampled(tmp_path):
+    text = '[own]\ntemperatures = [0, 0.8]\nuntil_both = true\ncomplete = "prefix"\n'
+    source = load_profile(own(tmp_path, text)).own
+    assert (source.temperatures, source.until_both, source.complete) == ((0.0, 0.8), True, "prefix")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("[own]\ncomplete = 'half'\n", "complete"),
+        ("[own.prompt]\ndetail = 'help'\nexemplars = 'best'\n", "exemplars"),
+        ("[own.prompt]\ndetail = 'help'\npicked = [1]\n", "picked"),
         ("wrong = 1\n", "wrong"),
         ("paired = ['nobody']\n", "paired"),
         ("[dpo]\nlearning_rate = -1\n", "learning_rate"),

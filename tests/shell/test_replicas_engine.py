@@ -10,7 +10,7 @@ import pytest
 from fcpref.core.chains import Message, Reply
 from fcpref.errors import ModelError
 from fcpref.shell.engines.base import Request, Sampling
-from fcpref.shell.engines.replicas import ReplicasEngine
+from fcpref.shell.engines.replicas import Replicas, ReplicasEngine
 from fcpref.shell.engines.transformers import TransformersEngine
 from fcpref.shell.models import load_model, load_tokenizer
 from tests.tiny_model import ascii_tokenizer, save_tiny
@@ -40,12 +40,12 @@ def openings(count: int) -> list[Request]:
 
 def engine_of(tiny, loading=load, devices=("cpu", "cpu")) -> ReplicasEngine:
     return ReplicasEngine(
-        functools.partial(loading, tiny),
-        devices,
+        Replicas(functools.partial(loading, tiny), devices),
         load_tokenizer(tiny),
         name="path:tiny",
         revision="1",
         sampling=NOISY,
+        dtype="float32",
     )
 
 
@@ -73,6 +73,12 @@ def test_two_processes_say_what_one_says(tiny) -> None:
     got = replies_of(together)
     assert got == replies_of(alone)
     assert len(got) == 15
+    # The processes stay for the next run.
+    processes = list(together._replicas._processes)
+    assert replies_of(together) == got
+    assert together._replicas._processes == processes
+    together._replicas.close()
+    assert not any(process.is_alive() for process in processes)
 
 
 def test_a_process_that_dies_is_told(tiny) -> None:
@@ -87,5 +93,8 @@ def test_what_a_process_refuses_is_told_in_its_words(tiny) -> None:
 
 
 def test_a_tokenizer_without_chat_template_is_refused() -> None:
+    tokenizer = ascii_tokenizer(None)
     with pytest.raises(ModelError, match="has no chat template"):
-        ReplicasEngine(load, ("cpu",), ascii_tokenizer(None), name="m", revision="", sampling=NOISY)
+        ReplicasEngine(
+            Replicas(load, ("cpu",)), tokenizer, name="m", revision="", sampling=NOISY, dtype=""
+        )

@@ -541,16 +541,6 @@ def test_an_error_inside_a_stage_passes_through_its_log(tmp_path):
         (tmp_path / "none").read_bytes()
 
 
-def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):
-    clock = iter(range(0, 1000, 4))
-    monkeypatch.setattr("fcpref.shell.progress.time.monotonic", lambda: next(clock))
-    with Progress().bar("work", 5) as bar:
-        for _ in range(5):
-            bar.advance(text="going")
-
-    assert capsys.readouterr().err.splitlines() == ["work: 3 of 5, going"]
-
-
 def test_quiet_progress_says_nothing(capsys):
     progress = Progress(quiet=True)
     progress.note("loading")

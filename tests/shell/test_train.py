@@ -441,6 +441,17 @@ def test_tool_calls_are_trained_by_the_grammar_of_the_chains(tool_data, tmp_path
     assert train_dpo(tool_data.pairs, spec, tool_data.job(tmp_path / "dpo")).rows == 2
 
 
+def test_a_chain_is_trained_behind_the_functions_that_it_was_offered(data, tmp_path) -> None:
+    chain = data.chains[0]
+    spec = evolve(SFT, epochs=1, max_tokens=9_000)
+    full = train_sft([chain], spec, data.job(tmp_path / "full"))
+    withheld = evolve(chain, without=("Reasoning",))
+    narrowed = train_sft([withheld], spec, data.job(tmp_path / "narrowed"))
+    offered = len(data.tokenizer("Reasoning(thought) ")["input_ids"])
+    assert narrowed.trained_tokens == full.trained_tokens
+    assert full.tokens - narrowed.tokens == offered
+
+
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
 def test_a_student_whose_template_knows_no_tools_is_not_trained_on_them(
     data, tool_data, tmp_path, kind

@@ -261,6 +261,7 @@ def test_the_identity_names_all_that_a_reply_depends_on(model, tokenizer) -> Non
         "engine": "transformers",
         "model": "path:tiny",
         "revision": "1",
+        "dtype": "float32",
         "template": identity["template"],
         "sampling": "temperature 1, top_p 0.9, reply_tokens 12, seed 3",
     }

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 
 import msgspec
 import pytest
+from attrs import evolve
 
 from fcpref.core.canon import canonical_bytes
-from fcpref.core.chains import STUDENT, Limits
+from fcpref.core.chains import STUDENT, Chain, Limits
 from fcpref.core.pairs import PairSpec
 from fcpref.core.problems import Problem
+from fcpref.core.scores import ScoredChain
 from fcpref.errors import ArtifactError
 from fcpref.shell import stages
 from fcpref.shell.sampling import SamplePlan
@@ -66,6 +69,30 @@ def test_what_the_stages_wrote_is_as_recorded(root):
     )
     assert found.calls > 10
     assert summary(found).endswith("all as recorded")
+
+
+@pytest.mark.parametrize("grammar", ["python", "tools"])
+def test_chains_without_a_function_are_executed_and_scored_without_it(tmp_path, grammar):
+    workspace = Workspace(tmp_path / "narrowed")
+    problems = stages.make_problems(workspace, "fol.deduction", "train", 3, 5, {"max_depth": 2})
+    prompt = evolve(STUDENT, grammar=grammar, without=("ApplyRule",))
+    teacher = Teacher(problems.values(Problem))
+    chains = stages.model_chains(workspace, problems, teacher, evolve(PLAN, prompt=prompt))
+    scores = stages.score(workspace, chains)
+    stages.pairs(workspace, [scores], PairSpec(kind="step"))
+    stages.make_trials(workspace, [chains], greedy=True)
+
+    codes = Counter(code for one in scores.values(ScoredChain) for code in one.score.codes)
+    assert codes["unknown_function"] > 0
+    assert {one.without for one in chains.values(Chain)} == {("ApplyRule",)}
+    assert stages.verify(workspace.root).differences == ()
+    recording = workspace.find(chains.header.parents[1], "recording")
+    assert stages.replay_chains(workspace, recording).id == chains.id
+
+    records = [{**record, "without": ["Check"]} for record in copied(chains)]
+    bad = rewritten(chains, records)
+    (first, *_) = stages.verify(workspace.root).differences
+    assert f"{bad.path}, line 2: was offered other functions than its plan says" in first
 
 
 def test_another_result_of_a_call_is_named_by_file_line_and_step(root, made):

@@ -2,8 +2,17 @@
 
 from fcpref.core.chains.chat import chat_rows, template_rows, told, wire_rows
 from fcpref.core.chains.encoded import Encoded
+from fcpref.core.chains.exemplars import Choice, Exemplar
 from fcpref.core.chains.loop import ChainState, advance, begin, finish, messages
-from fcpref.core.chains.prompts import STUDENT, TEACHER, Exemplar, PromptSpec, render, schemas
+from fcpref.core.chains.prompts import (
+    STUDENT,
+    TEACHER,
+    PromptSpec,
+    prompt_of,
+    render,
+    schemas,
+    shown,
+)
 from fcpref.core.chains.values import Chain, Limits, Message, Reply, Stop, Turn, chain_id, replay
 
 __all__ = [
@@ -11,6 +20,7 @@ __all__ = [
     "TEACHER",
     "Chain",
     "ChainState",
+    "Choice",
     "Encoded",
     "Exemplar",
     "Limits",
@@ -25,9 +35,11 @@ __all__ = [
     "chat_rows",
     "finish",
     "messages",
+    "prompt_of",
     "render",
     "replay",
     "schemas",
+    "shown",
     "template_rows",
     "told",
     "wire_rows",

@@ -39,7 +39,15 @@ def begin(
     limits: Limits,
     grammar: Grammar = "python",
 ) -> ChainState:
-    """Return the state before the first reply."""
+    """Return the state before the first reply.
+
+    Args:
+        toolbox: the functions on offer; what it withholds is refused as unknown.
+        problem: what the chain is about.
+        opening: the messages before the first reply.
+        limits: when the chain is stopped.
+        grammar: how calls are written.
+    """
     return ChainState(
         toolbox=toolbox,
         limits=limits,
@@ -68,8 +76,15 @@ def advance(state: ChainState, reply: Reply) -> ChainState:
     return evolve(after, stop=_stop(after))
 
 
-def finish(state: ChainState, source: str, sample: int) -> Chain:
-    """Return the chain that a state has become; one that still goes on ends as ``silent``."""
+def finish(state: ChainState, source: str, sample: int, completed_from: int | None = None) -> Chain:
+    """Return the chain that a state has become; one that still goes on ends as ``silent``.
+
+    Args:
+        state: after the last reply.
+        source: who replied.
+        sample: index among the source's chains for the problem.
+        completed_from: the first turn that the oracle wrote in the source's place, if any.
+    """
     problem = state.memory.problem
     return Chain(
         task=problem.task,
@@ -79,6 +94,8 @@ def finish(state: ChainState, source: str, sample: int) -> Chain:
         turns=state.turns,
         stop=state.stop or "silent",
         grammar=state.grammar,
+        without=state.toolbox.withheld,
+        completed_from=completed_from,
     )
 
 

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import ge
 
 from fcpref.core.chains.chat import told
+from fcpref.core.chains.exemplars import Choice, Exemplar, choose
 from fcpref.core.chains.values import Message, replay
 from fcpref.core.codec import LATER
 from fcpref.core.functions import Grammar, translate
 from fcpref.core.functions.help import help_text, json_schema, signature_text
-from fcpref.core.problems import Problem
+from fcpref.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from attrs import Attribute
+
+    from fcpref.core.chains.values import Chain
     from fcpref.core.functions import Toolbox
+    from fcpref.core.problems import Problem
+
+
+def _as_set(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*names}))
 
 
 @frozen(kw_only=True)
@@ -30,11 +40,35 @@ class PromptSpec:
         shots: worked example chains, shown as earlier turns of the chat.
         grammar: how calls are written. In ``tools`` the functions reach the model as JSON schemas,
             through its chat template or server, which must know tools.
+        exemplars: how the worked examples are chosen among the task's (see `Choice`).
+        seed: of the ``random`` choice; 0 for the others.
+        picked: these examples, by their places from 0, in this order; `shots` is their number.
+            Empty leaves the choice to `exemplars`.
+        without: functions that are not on offer, sorted: shown nowhere, and unknown when called.
     """
 
     detail: Literal["help", "signatures"]
     shots: int = field(default=0, validator=ge(0))
     grammar: Grammar = field(default="python", metadata=LATER)
+    exemplars: Choice = field(default="first", metadata=LATER)
+    seed: int = field(default=0, metadata=LATER)
+    picked: tuple[int, ...] = field(default=(), metadata=LATER)
+    without: tuple[str, ...] = field(default=(), converter=_as_set, metadata=LATER)
+
+    @seed.validator
+    def _only_of_random(self, _: Attribute[int], seed: int) -> None:
+        # One prompt must not have two ids.
+        if seed and self.exemplars != "random":
+            raise ValueError(f"'seed' is of the random choice; leave it out with {self.exemplars}")
+
+    @picked.validator
+    def _picked_instead_of_chosen(self, _: Attribute[Any], picked: tuple[int, ...]) -> None:
+        if not picked:
+            return
+        if min(picked) < 0 or len({*picked}) < len(picked):
+            raise ValueError(f"'picked' must be different places, counted from 0: {picked}")
+        if self.exemplars != "first" or self.shots != len(picked):
+            raise ValueError("'picked' goes with as many 'shots' and without 'exemplars'")
 
 
 _HOW = (
@@ -47,12 +81,33 @@ TEACHER = PromptSpec(detail="help", shots=4)
 STUDENT = PromptSpec(detail="signatures")
 
 
-@frozen(kw_only=True)
-class Exemplar:
-    """A worked example: a problem and the replies that solve it, in the `python` grammar."""
+def prompt_of(chain: Chain, spec: PromptSpec) -> PromptSpec:
+    """Return how a chain's problem is shown: grammar and functions are the chain's own.
 
-    problem: Problem
-    replies: tuple[str, ...]
+    Its replies and what they were told depend on both, so they go before what `spec` says.
+    """
+    return evolve(spec, grammar=chain.grammar, without=chain.without)
+
+
+def shown(
+    spec: PromptSpec, problem: Problem, exemplars: Sequence[Exemplar]
+) -> tuple[Exemplar, ...]:
+    """Return the worked examples that a prompt shows, in order; never the problem itself.
+
+    There are fewer than `spec.shots` where the task has no more.
+
+    Raises:
+        UsageError: one was picked that there is not.
+    """
+    if spec.picked and max(spec.picked) >= len(exemplars):
+        raise UsageError(
+            f"there is no worked example {max(spec.picked)} of {problem.task}; it has "
+            f"{len(exemplars)}, counted from 0"
+        )
+    others = [one for one in exemplars if one.problem.text != problem.text]
+    if spec.picked:
+        return tuple(exemplars[at] for at in spec.picked if exemplars[at] in others)
+    return choose(spec.exemplars, spec.shots, others, problem, spec.seed)
 
 
 def render(
@@ -62,11 +117,21 @@ def render(
 
     In the `tools` grammar the functions are no part of them (see `schemas`), so that a prompt of
     detail ``signatures`` has no system message.
+
+    Args:
+        spec: how they are shown.
+        toolbox: all functions of the task; `spec.without` are left out, of the examples too.
+        problem: the problem.
+        exemplars: all worked examples of the task.
+
+    Raises:
+        UsageError: a function is withheld, or an example picked, that there is not.
     """
-    system = _system(spec, toolbox)
+    offered = toolbox.without(spec.without)
+    system = _system(spec, offered)
     opening = [Message(role="system", content=system)] if system else []
-    for exemplar in exemplars[: spec.shots]:
-        opening.extend(_worked(exemplar, toolbox, spec.grammar))
+    for exemplar in shown(spec, problem, exemplars):
+        opening.extend(_worked(exemplar, offered, spec.grammar))
     return (*opening, Message(role="user", content=problem.text))
 
 
@@ -78,7 +143,8 @@ def schemas(spec: PromptSpec, toolbox: Toolbox) -> tuple[dict[str, Any], ...]:
     if spec.grammar == "python":
         return ()
     described = spec.detail == "help"
-    return tuple(json_schema(one.signature, described=described) for one in toolbox.functions)
+    offered = toolbox.without(spec.without).functions
+    return tuple(json_schema(one.signature, described=described) for one in offered)
 
 
 def _system(spec: PromptSpec, toolbox: Toolbox) -> str:
@@ -91,8 +157,15 @@ def _system(spec: PromptSpec, toolbox: Toolbox) -> str:
     return f"{_HOW}\n\nFunctions:\n{functions}"
 
 
-def _worked(exemplar: Exemplar, toolbox: Toolbox, grammar: Grammar) -> Iterator[Message]:
-    replies = [translate(reply, grammar) for reply in exemplar.replies]
+# Executed to be shown, and the same for every problem.
+@lru_cache(maxsize=256)
+def _worked(exemplar: Exemplar, toolbox: Toolbox, grammar: Grammar) -> tuple[Message, ...]:
+    return tuple(_worked_turns(exemplar, toolbox, grammar))
+
+
+def _worked_turns(exemplar: Exemplar, toolbox: Toolbox, grammar: Grammar) -> Iterator[Message]:
+    said_by_it = exemplar.replies_without(toolbox.withheld)
+    replies = [translate(reply, grammar) for reply in said_by_it]
     outcomes, _ = replay(replies, toolbox, exemplar.problem, grammar)
     said = Message(role="user", content=exemplar.problem.text)
     for reply, outcome in zip(replies, outcomes, strict=True):

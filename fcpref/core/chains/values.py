@@ -84,6 +84,10 @@ class Chain:
         turns: replies with their outcomes, in order.
         stop: why it ended; ``silent`` means an engine had nothing more to say.
         grammar: what the replies are read by.
+        without: functions of the task that were not on offer, sorted; executing the chain again
+            needs the same toolbox.
+        completed_from: index of the first turn that the oracle wrote in the source's place; None
+            where all turns are the source's own.
     """
 
     task: str
@@ -93,6 +97,13 @@ class Chain:
     turns: tuple[Turn, ...]
     stop: Stop
     grammar: Grammar = field(default="python", metadata=LATER)
+    without: tuple[str, ...] = field(default=(), metadata=LATER)
+    completed_from: int | None = field(default=None, metadata=LATER)
+
+    @property
+    def own(self) -> bool:
+        """Tell whether all replies are the source's; a completed chain says nothing about it."""
+        return self.completed_from is None
 
 
 def chain_id(chain: Chain) -> str:

@@ -13,6 +13,12 @@ from fcpref.core.evaluation.intervals import (
     wilson,
 )
 from fcpref.core.evaluation.paired import PairedTest, holm, mcnemar, wilcoxon
+from fcpref.core.evaluation.prompts import (
+    JudgedTrial,
+    PromptResult,
+    Setting,
+    compare_prompts,
+)
 from fcpref.core.evaluation.summary import (
     Count,
     EvaluationSummary,
@@ -30,14 +36,18 @@ __all__ = [
     "Difference",
     "EvaluationSummary",
     "Interval",
+    "JudgedTrial",
     "Metric",
     "PairedTest",
+    "PromptResult",
+    "Setting",
     "Share",
     "Stratum",
     "Stream",
     "Trial",
     "cluster_bootstrap",
     "compare",
+    "compare_prompts",
     "holm",
     "mcnemar",
     "summarise",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from fractions import Fraction
 from typing import Literal
@@ -11,6 +11,7 @@ from attrs import frozen
 
 from fcpref.core.logic import Formula
 from fcpref.core.problems import Problem
+from fcpref.errors import UsageError
 
 Value = Fraction | str | tuple["Value", ...]
 Kind = Literal["number", "text"]
@@ -155,9 +156,32 @@ class Function:
 
 @frozen(kw_only=True)
 class Toolbox:
-    """The functions on offer for a task, by name."""
+    """The functions on offer for a task, by name.
+
+    Attributes:
+        functions: those on offer, in the order in which they are shown.
+        withheld: names of those that the task has besides, sorted; a call of one is a call of an
+            unknown function.
+    """
 
     functions: tuple[Function, ...]
+    withheld: tuple[str, ...] = ()
+
+    def without(self, names: Iterable[str]) -> Toolbox:
+        """Return a toolbox that does not offer some functions; those withheld before stay so.
+
+        Raises:
+            UsageError: one is `Answer`, which ends every chain, or no function of the task.
+        """
+        dropped = {*self.withheld, *names}
+        have = {function.signature.name for function in self.functions}
+        if unknown := sorted(dropped - have - {*self.withheld}):
+            listed = ", ".join(sorted(have))
+            raise UsageError(f"there is no function {unknown[0]} to withhold; there are {listed}")
+        if "Answer" in dropped:
+            raise UsageError("Answer cannot be withheld, for it ends a chain; withhold another")
+        left = tuple(one for one in self.functions if one.signature.name not in dropped)
+        return Toolbox(functions=left, withheld=tuple(sorted(dropped)))
 
     def find(self, name: str) -> Function | None:
         """Return the function of that name, or None."""

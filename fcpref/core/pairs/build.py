@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fcpref.core.functions import Grammar
     from fcpref.core.scores import ScoredChain
 
+    _Asked = tuple[str, Grammar, tuple[str, ...]]
+
 T = TypeVar("T")
 
 
@@ -43,18 +45,19 @@ class PairSpec:
 
 
 def chain_pairs(scored: Iterable[ScoredChain], spec: PairSpec) -> tuple[PreferencePair, ...]:
-    """Pair correct with incorrect chains of the same problem and call grammar.
+    """Pair correct with incorrect chains of the same problem, call grammar and functions.
 
     The result depends on the set of chains only, not on their order. Chains with the same replies
     count once, so chosen and rejected always differ.
     """
-    # Chains of two grammars answer two prompts, and a pair has one.
-    by_problem: dict[tuple[str, Grammar], dict[tuple[str, ...], ScoredChain]] = defaultdict(dict)
+    # Chains of two grammars, or with other functions on offer, answer two prompts; a pair has one.
+    by_problem: dict[_Asked, dict[tuple[str, ...], ScoredChain]] = defaultdict(dict)
     for item in sorted(scored, key=lambda item: chain_id(item.chain)):
         replies = tuple(turn.reply for turn in item.chain.turns)
-        by_problem[item.chain.problem, item.chain.grammar].setdefault(replies, item)
+        asked = (item.chain.problem, item.chain.grammar, item.chain.without)
+        by_problem[asked].setdefault(replies, item)
     pairs: list[PreferencePair] = []
-    for (problem, _), distinct in sorted(by_problem.items(), key=itemgetter(0)):
+    for (problem, _, _), distinct in sorted(by_problem.items(), key=itemgetter(0)):
         pairs.extend(_of_problem(problem, tuple(distinct.values()), spec))
     return drawn(pairs, spec)
 

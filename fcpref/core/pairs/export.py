@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
-
 from fcpref.core.chains import (
     Message,
     PromptSpec,
     chat_rows,
+    prompt_of,
     render,
     schemas,
     template_rows,
@@ -31,11 +30,11 @@ def trl_row(
     In the `python` grammar calls are plain assistant text and results are user messages, so the row
     works with any chat template and carries no `tools` column. In the `tools` grammar calls are
     `tool_calls` and results messages of role ``tool``, and the column `tools` holds the functions'
-    JSON schemas. The grammar is that of the chains, whatever `prompt` says.
+    JSON schemas. The grammar and the functions are those of the chains, whatever `prompt` says.
 
     Of a ``step`` pair `chosen` and `rejected` are one call each; what the chains share is `prompt`.
     """
-    own = evolve(prompt, grammar=pair.chosen.grammar)
+    own = prompt_of(pair.chosen, prompt)
     opening = render(own, task.toolbox, problem, task.exemplars)
     rows = chat_rows if own.grammar == "python" else template_rows
     chosen, rejected = _messages(pair.chosen), _messages(pair.rejected)

@@ -60,6 +60,8 @@ def _of_pair(pair: PreferencePair, held_out: Collection[str]) -> Iterable[Findin
         yield _error("problem", identifier, "chains of two problems; pair within one problem")
     if pair.chosen.grammar != pair.rejected.grammar:
         yield _error("grammar", identifier, "chains of two call grammars; pair within one grammar")
+    if pair.chosen.without != pair.rejected.without:
+        yield _error("functions", identifier, "chains with other functions on offer; drop the pair")
     if chosen == rejected:
         yield _error("equal", identifier, "chosen equals rejected; drop the pair")
     if not chosen or not rejected:

@@ -89,12 +89,11 @@ def _completed(chain: Chain, problem: Problem, at: int) -> Chain | None:
     task = find_task(chain.task)
     if task.resume is None:
         return None
-    _, memory = replay(
-        (turn.reply for turn in chain.turns[:at]), task.toolbox, problem, chain.grammar
-    )
+    toolbox = task.toolbox.without(chain.without)
+    _, memory = replay((turn.reply for turn in chain.turns[:at]), toolbox, problem, chain.grammar)
     # The prefix was within the limits that it was sampled with, which may be wider in failures.
     limits = evolve(Limits(), failures=len(chain.turns) + 1)
-    state = begin(task.toolbox, problem, (), limits, chain.grammar)
+    state = begin(toolbox, problem, (), limits, chain.grammar)
     for turn in chain.turns[:at]:
         state = advance(state, Reply(text=turn.reply, tokens=turn.tokens))
     for text in task.resume(memory):

@@ -17,6 +17,7 @@ from fcpref.core.report.document import (
 )
 from fcpref.core.report.html import html
 from fcpref.core.report.markdown import markdown
+from fcpref.core.report.prompts import prompt_report
 
 __all__ = [
     "BarFigure",
@@ -32,4 +33,5 @@ __all__ = [
     "build_report",
     "html",
     "markdown",
+    "prompt_report",
 ]

@@ -12,6 +12,10 @@ from fcpref.core.chains import Chain, replay
 from fcpref.core.functions import FailureCode, Memory, Toolbox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fcpref.core.chains import ChainState, Stop
+    from fcpref.core.functions import Outcome
     from fcpref.core.problems import Problem
 
 Support = Callable[[Memory], tuple[int, ...] | None]
@@ -27,6 +31,9 @@ class Verdict(StrEnum):
     LIMIT = "limit"
     MALFORMED = "malformed"
     NO_ANSWER = "no_answer"
+
+
+_ANSWERED = frozenset({Verdict.CORRECT, Verdict.UNSUPPORTED, Verdict.WRONG_ANSWER})
 
 
 @frozen(kw_only=True)
@@ -48,6 +55,19 @@ class Score:
         """Tell whether the answer is right and supported."""
         return self.verdict is Verdict.CORRECT
 
+    @property
+    def supported(self) -> bool:
+        """Tell whether executed calls establish the answer, right or not.
+
+        A wrong answer can be: computed from the problem's own numbers, by the wrong operation.
+        """
+        return self.correct or bool(self.evidence)
+
+    @property
+    def answered(self) -> bool:
+        """Tell whether there is an answer, right or not."""
+        return self.verdict in _ANSWERED
+
 
 @frozen(kw_only=True)
 class ScoredChain:
@@ -61,22 +81,38 @@ def score_chain(chain: Chain, problem: Problem, toolbox: Toolbox, support: Suppo
     """Execute the chain's replies again and judge what they establish.
 
     Recorded outcomes are not trusted: `fcpref verify` compares them with these.
+
+    Args:
+        chain: the chain; functions that it was not offered are not executed.
+        problem: what it is about.
+        toolbox: all functions of the task.
+        support: the task's support rule.
     """
     replies = (turn.reply for turn in chain.turns)
-    outcomes, memory = replay(replies, toolbox, problem, chain.grammar)
+    outcomes, memory = replay(replies, toolbox.without(chain.without), problem, chain.grammar)
+    return _judged(outcomes, memory, chain.stop, support)
+
+
+def score_state(state: ChainState, support: Support) -> Score:
+    """Judge a chain as it has just been executed; its score is that of executing it again."""
+    outcomes = [turn.outcome for turn in state.turns]
+    return _judged(outcomes, state.memory, state.stop or "silent", support)
+
+
+def _judged(outcomes: Iterable[Outcome], memory: Memory, stop: Stop, support: Support) -> Score:
     evidence = support(memory) if memory.answer is not None else None
     return Score(
-        verdict=_verdict(chain, memory, supported=evidence is not None),
+        verdict=_verdict(memory, stop, supported=evidence is not None),
         evidence=evidence or (),
         codes=tuple(outcome.code for outcome in outcomes),
     )
 
 
-def _verdict(chain: Chain, memory: Memory, *, supported: bool) -> Verdict:
+def _verdict(memory: Memory, stop: Stop, *, supported: bool) -> Verdict:
     if memory.answer is not None:
         if memory.answer != memory.problem.gold:
             return Verdict.WRONG_ANSWER
         return Verdict.CORRECT if supported else Verdict.UNSUPPORTED
-    if chain.stop in {"calls", "tokens"}:
+    if stop in {"calls", "tokens"}:
         return Verdict.LIMIT
-    return Verdict.MALFORMED if chain.stop == "failures" else Verdict.NO_ANSWER
+    return Verdict.MALFORMED if stop == "failures" else Verdict.NO_ANSWER

@@ -1,6 +1,7 @@
 """Tasks: a family of problems with its functions, worked examples, oracle and support rule."""
 
 from fcpref.core.tasks.catalog import TASKS, find_task
+from fcpref.core.tasks.completion import Completion, complete
 from fcpref.core.tasks.task import Task, exemplars_of
 
-__all__ = ["TASKS", "Task", "exemplars_of", "find_task"]
+__all__ = ["TASKS", "Completion", "Task", "complete", "exemplars_of", "find_task"]

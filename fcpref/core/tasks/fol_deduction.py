@@ -119,12 +119,20 @@ def _generate(knobs: Mapping[str, object], seed: int, split: Split, index: int) 
 
 
 def _exemplars() -> tuple[Problem, ...]:
-    """Return a True, a False and an Unknown problem of depth 1 and 2 with all kinds of calls."""
+    """Return problems with all labels and kinds of calls: four of depth 1 and 2, then deeper ones.
+
+    Recorded prompts show the first four, so others come after them.
+    """
     plain = DeductionSpec(max_depth=2, distractors=2, conjunction=0, relations=0)
     joined = DeductionSpec(max_depth=1, distractors=1, conjunction=1, relations=0)
     backwards = DeductionSpec(min_depth=2, max_depth=2, distractors=2, tollens=0.5)
     related = DeductionSpec(min_depth=2, max_depth=2, distractors=1, relations=0.6)
-    chosen = ((plain, 0), (joined, 1), (backwards, 17), (related, 6))
+    deep = DeductionSpec(min_depth=3, max_depth=3, distractors=2)
+    deeper = DeductionSpec(min_depth=4, max_depth=4, distractors=2)
+    chosen = (
+        *((plain, 0), (joined, 1), (backwards, 17), (related, 6)),
+        *((deep, 7), (deep, 11), (deeper, 0), (deeper, 4)),
+    )
     return tuple(
         generate(spec, seed=_EXEMPLAR_SEED, split="train", index=index) for spec, index in chosen
     )

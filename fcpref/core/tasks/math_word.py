@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from fcpref.core.problems import Problem, Split
 
 _EXEMPLAR_SEED = 24_101_889
-_EXEMPLAR_INDICES = (0, 1, 2, 3)  # 1, 2, 3 and 4 steps
+# Steps and place; recorded prompts show the first four, so others come after them.
+_EXEMPLARS = ((2, 2), (3, 0), (5, 2), (6, 0))
 _TEST_SETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
         "held-out-templates": MappingProxyType({"templates": "held_out"}),
@@ -34,10 +35,11 @@ def _generate(knobs: Mapping[str, object], seed: int, split: Split, index: int) 
 
 
 def _exemplars() -> tuple[Problem, ...]:
-    spec = WordSpec(max_steps=4)
+    rising = WordSpec(max_steps=4)  # 1, 2, 3 and 4 steps
+    chosen = [(rising, index) for index in range(4)]
+    chosen += [(WordSpec(min_steps=steps, max_steps=steps), at) for steps, at in _EXEMPLARS]
     return tuple(
-        generate(spec, seed=_EXEMPLAR_SEED, split="train", index=index)
-        for index in _EXEMPLAR_INDICES
+        generate(spec, seed=_EXEMPLAR_SEED, split="train", index=index) for spec, index in chosen
     )
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 
 from attrs import frozen
 
-from fcpref.core.chains import Chain, Exemplar, Limits, Reply, advance, begin, finish
+from fcpref.core.chains import (
+    Chain,
+    ChainState,
+    Exemplar,
+    Limits,
+    Reply,
+    advance,
+    begin,
+    finish,
+)
 from fcpref.core.functions import Grammar, Memory, Toolbox, translate
 from fcpref.core.problems import Problem, Split
-from fcpref.core.scores import Score, Support, score_chain
+from fcpref.core.scores import Score, Support, score_chain, score_state
 from fcpref.errors import UsageError
 
 Oracle = Callable[[Problem], tuple[str, ...]]
@@ -31,7 +40,7 @@ class Task:
         toolbox: the functions on offer.
         oracle: solves a problem symbolically.
         support: which calls establish an answer.
-        exemplars: worked examples for a teacher's prompt, easiest first.
+        exemplars: worked examples for a teacher's prompt, easiest of the first four first.
         generate: makes a problem from knobs, seed, split and index; None for a task that is
             read from a file.
         read: reads one row of a problem file; None for a generated task.
@@ -57,6 +66,10 @@ class Task:
         """Score a chain of this task."""
         return score_chain(chain, problem, self.toolbox, self.support)
 
+    def score_state(self, state: ChainState) -> Score:
+        """Score a chain of this task as it has just been executed."""
+        return score_state(state, self.support)
+
     def test_set(self, name: str) -> Mapping[str, object]:
         """Return the knobs of a named test set.
 
@@ -67,6 +80,22 @@ class Task:
             known = ", ".join(self.test_sets) or "none"
             raise UsageError(f"{self.name} has no test set {name!r}; there are {known}")
         return self.test_sets[name]
+
+    def unsolved_without(self, functions: Collection[str]) -> tuple[Exemplar, ...]:
+        """Return the worked examples that reach no supported answer without some functions.
+
+        Raises:
+            UsageError: one is `Answer` or no function of the task.
+        """
+        toolbox = self.toolbox.without(functions)
+        left = []
+        for exemplar in self.exemplars:
+            state = begin(toolbox, exemplar.problem, (), Limits())
+            for text in exemplar.replies_without(functions):
+                state = advance(state, Reply(text=text))
+            if not self.score(finish(state, "exemplar", 0), exemplar.problem).correct:
+                left.append(exemplar)
+        return tuple(left)
 
     def oracle_chain(self, problem: Problem, limits: Limits, grammar: Grammar = "python") -> Chain:
         """Run the oracle's replies through the agent loop."""

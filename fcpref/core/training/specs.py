@@ -40,7 +40,8 @@ class _Spec:
         seed: of initialisation and order.
         lora: the adapters, when the start is a plain model; of an adapter that goes on, only the
             first trained layer counts.
-        prompt: how the student's prompt is rendered; the call grammar is each chain's own.
+        prompt: how the student's prompt is rendered; the call grammar and the functions on offer
+            are each chain's own.
     """
 
     learning_rate: float = field(validator=gt(0))

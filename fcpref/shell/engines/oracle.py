@@ -34,10 +34,17 @@ class OracleEngine:
     def run(self, requests: Sequence[Request], on_reply: OnReply) -> None:
         """See `Engine.run`; a chain ends when the solution has no further call."""
         for first in requests:
-            problem = self._problems[first.job.rpartition("/")[0]]
             request: Request | None = first
-            for text in find_task(problem.task).oracle(problem)[first.step :]:
-                if request is None:
+            job = ""
+            replies: tuple[str, ...] = ()
+            while request is not None:
+                if request.job != job:
+                    job, replies = request.job, self._solution(request.job)
+                if request.step >= len(replies):
                     break
-                said = translate(text, "tools" if first.tools else "python")
+                said = translate(replies[request.step], "tools" if request.tools else "python")
                 request = on_reply(request, Reply(text=said))
+
+    def _solution(self, job: str) -> tuple[str, ...]:
+        problem = self._problems[job.rpartition("/")[0]]
+        return find_task(problem.task).oracle(problem)

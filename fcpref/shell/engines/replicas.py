@@ -27,8 +27,6 @@ Load = Callable[[str], tuple[Any, Any]]
 class _Share:
     """What one process has to do."""
 
-    load: Load
-    device: str
     name: str
     revision: str
     sampling: Sampling
@@ -36,45 +34,74 @@ class _Share:
     requests: tuple[Request, ...]
 
 
+class Replicas:
+    """Processes that each have loaded the model onto a device of its own."""
+
+    def __init__(self, load: Load, devices: Sequence[str]) -> None:
+        """Start nothing yet.
+
+        Args:
+            load: loads model and tokenizer onto a device.
+            devices: such as ``cuda:0``, one a process.
+        """
+        self._load, self.devices = load, tuple(devices)
+        self._processes: list[Any] = []
+        self._connections: dict[Any, str] = {}
+
+    def connections(self) -> dict[Any, str]:
+        """Return the processes' connections with their devices; starts them when they are not."""
+        if not self._processes:
+            spawn = multiprocessing.get_context("spawn")
+            for device in self.devices:
+                here, there = spawn.Pipe()
+                process = spawn.Process(target=_work, args=(there, self._load, device), daemon=True)
+                process.start()
+                there.close()
+                self._processes.append(process)
+                self._connections[here] = device
+        return dict(self._connections)
+
+    def close(self) -> None:
+        """End the processes; the next use starts others."""
+        for process in self._processes:
+            process.terminate()
+            process.join()
+        self._processes, self._connections = [], {}
+
+
 class ReplicasEngine:
     """Deals chains out to copies of a model; a chain stays where it began."""
 
     def __init__(
         self,
-        load: Load,
-        devices: Sequence[str],
+        replicas: Replicas,
         tokenizer: Any,  # noqa: ANN401 - transformers ships no useful types
         *,
         name: str,
         revision: str,
         sampling: Sampling,
+        dtype: str,
         rows: int = 0,
     ) -> None:
         """Keep what the processes will need.
 
         Args:
-            load: loads model and tokenizer onto a device.
-            devices: such as ``cuda:0``, one a process.
+            replicas: the processes.
             tokenizer: the same one, for what is checked before any process starts.
             name: the model's name, for records.
             revision: the model's content hash or commit.
             sampling: how replies are drawn.
+            dtype: what the processes load the model in, for records.
             rows: chains at once on each device; 0 plans it from the free memory.
 
         Raises:
             ModelError: the tokenizer has no chat template.
         """
-        self._identity = identity_of(tokenizer, name, revision, sampling)
+        self._identity = identity_of(tokenizer, name, revision, sampling, dtype)
         self._tokenizer = tokenizer
-        self._devices = tuple(devices)
+        self._replicas = replicas
         self._share = _Share(
-            load=load,
-            device="",
-            name=name,
-            revision=revision,
-            sampling=sampling,
-            rows=rows,
-            requests=(),
+            name=name, revision=revision, sampling=sampling, rows=rows, requests=()
         )
 
     @property
@@ -89,25 +116,19 @@ class ReplicasEngine:
             ModelError: see `TransformersEngine.run`; or a process ended before its work did.
         """
         require_template(self._tokenizer, requests, self._identity["model"])
-        spawn = multiprocessing.get_context("spawn")
-        processes = []
-        working: dict[Any, str] = {}
         try:
-            for device, own in zip(self._devices, self._dealt(requests), strict=True):
-                here, there = spawn.Pipe()
-                process = spawn.Process(target=_work, args=(there, own), daemon=True)
-                process.start()
-                there.close()
-                processes.append(process)
-                working[here] = device
+            working = self._replicas.connections()
+            dealt = zip(working.items(), self._dealt(requests), strict=True)
+            for (connection, device), share in dealt:
+                _send(connection, device, share)
             while working:
                 for connection in wait(list(working)):
                     if _serve(connection, working[connection], on_reply):
                         del working[connection]
-        finally:
-            for process in processes:
-                process.terminate()
-                process.join()
+        except BaseException:
+            # Some are in the middle of their shares, and would answer the next run with them.
+            self._replicas.close()
+            raise
 
     def _dealt(self, requests: Sequence[Request]) -> list[_Share]:
         """Return equal shares: neighbours by length go to different devices."""
@@ -116,33 +137,41 @@ class ReplicasEngine:
             return sum(len(message.content) for message in request.messages)
 
         ordered = sorted(requests, key=length, reverse=True)
-        count = len(self._devices)
-        return [
-            evolve(self._share, device=device, requests=tuple(ordered[index::count]))
-            for index, device in enumerate(self._devices)
-        ]
+        count = len(self._replicas.devices)
+        return [evolve(self._share, requests=tuple(ordered[n::count])) for n in range(count)]
 
 
 def _serve(connection: Any, device: str, on_reply: OnReply) -> bool:  # noqa: ANN401
     """Answer one message of a process; tell whether it was the last one."""
     try:
         said = connection.recv()
-    except EOFError:
-        raise ModelError(
-            f"the process on {device} ended before its work did; look at the free memory and run"
-            " again to go on"
-        ) from None
+    except (EOFError, OSError):
+        raise _ended(device) from None
     match said:
         case (Request() as request, reply):
-            connection.send(on_reply(request, reply))
+            _send(connection, device, on_reply(request, reply))
             return False
         case ModelError() as error:
             raise error
     return True
 
 
-def _work(connection: Any, share: _Share) -> None:  # noqa: ANN401
-    """Run a share in this process; every reply goes to the parent, which says what follows."""
+def _send(connection: Any, device: str, value: object) -> None:  # noqa: ANN401
+    try:
+        connection.send(value)
+    except OSError:
+        raise _ended(device) from None
+
+
+def _ended(device: str) -> ModelError:
+    return ModelError(
+        f"the process on {device} ended before its work did; look at the free memory and run"
+        " again to go on"
+    )
+
+
+def _work(connection: Any, load: Load, device: str) -> None:  # noqa: ANN401
+    """Run shares in this process; every reply goes to the parent, which says what follows."""
     import torch
 
     def ask(request: Request, reply: Reply) -> Request | None:
@@ -151,18 +180,22 @@ def _work(connection: Any, share: _Share) -> None:  # noqa: ANN401
         return following
 
     try:
-        if share.device.startswith("cuda"):
-            torch.cuda.set_device(share.device)
-        model, tokenizer = share.load(share.device)
-        engine = TransformersEngine(
-            model,
-            tokenizer,
-            name=share.name,
-            revision=share.revision,
-            sampling=share.sampling,
-            rows=share.rows,
-        )
-        engine.run(share.requests, ask)
-        connection.send(None)
+        if device.startswith("cuda"):
+            torch.cuda.set_device(device)
+        model, tokenizer = load(device)
+        while True:
+            share: _Share = connection.recv()
+            engine = TransformersEngine(
+                model,
+                tokenizer,
+                name=share.name,
+                revision=share.revision,
+                sampling=share.sampling,
+                rows=share.rows,
+            )
+            engine.run(share.requests, ask)
+            connection.send(None)
     except ModelError as error:
         connection.send(error)
+    except EOFError:  # the parent has gone
+        return

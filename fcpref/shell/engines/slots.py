@@ -6,6 +6,7 @@ that ends makes room for the next one without touching the others.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -73,6 +74,7 @@ class Slots(Cache):
         self._view: View | None = None
         self._write: tuple[torch.Tensor, torch.Tensor] | None = None
         self._own: torch.Tensor | None = None
+        self._added: torch.Tensor | None = None
 
     def look(self, view: View) -> None:
         """Set what the next forward pass writes and sees."""
@@ -87,6 +89,7 @@ class Slots(Cache):
         last = columns.masked_fill(padding, 0)
         places = torch.arange(view.length, device=columns.device)
         self._own = places > last[:, None, None, :, None]
+        self._added = None
 
     def positions(self, columns: torch.Tensor) -> torch.Tensor:
         """Return the tokens' positions in their chats."""
@@ -137,37 +140,89 @@ class Slots(Cache):
         Returns:
             Rows x tokens x query heads x size.
         """
-        import torch
-
-        assert self._own is not None  # noqa: S101 - for the type checker
         rows, heads, places, size = keys.shape
         groups, tokens = query.shape[1] // heads, query.shape[2]
         # All queries of one key head go together: keys and values are read once, not per query.
         grouped = query.reshape(rows, heads, groups * tokens, size)
-        scores = _product(grouped, keys.transpose(2, 3))
-        scores = scores.view(rows, heads, groups, tokens, places)
-        shared = self.shared
-        if shared:
-            together = grouped.transpose(0, 1).reshape(heads, rows * groups * tokens, size)
-            before = _product(together, self._prefix_keys[layer].transpose(1, 2))
-            before = before.view(heads, rows, groups, tokens, shared).transpose(0, 1)
-            scores = torch.cat([before, scores], -1)
-        scores = scores * scaling
-        if softcap is not None:
-            scores = softcap * torch.tanh(scores / softcap)
-        scores[..., shared:].masked_fill_(self._own, -torch.inf)
-        if window is not None:
-            scores = scores.masked_fill(self._outside(window), -torch.inf)
-        weights = torch.softmax(scores, -1).to(values.dtype)
-        own = weights[..., shared:].reshape(rows, heads, groups * tokens, places)
-        found = _product(own, values)
-        if shared:
-            before = weights[..., :shared].transpose(0, 1)
-            before = before.reshape(heads, rows * groups * tokens, shared)
-            seen = _product(before, self._prefix_values[layer])
-            found = found + seen.view(heads, rows, groups * tokens, size).transpose(0, 1)
+        plain = window is None and softcap is None
+        if plain and query.device.type == "cuda" and query.dtype in _half_precision():
+            found = self._fused(layer, grouped, keys, values, scaling)
+        else:
+            scores = self._scores(layer, grouped * scaling, keys)
+            if softcap is not None:
+                scores = softcap * (scores / softcap).tanh()
+            apart = scores.view(rows, heads, groups, tokens, self.shared + places)
+            apart[..., self.shared :].masked_fill_(self._hidden(), -math.inf)
+            if window is not None:
+                apart.masked_fill_(self._outside(window), -math.inf)
+            found = self._sums(layer, scores.softmax(-1).to(values.dtype), values)
         found = found.to(values.dtype).view(rows, heads * groups, tokens, size)
         return found.transpose(1, 2).contiguous()
+
+    def _scores(self, layer: int, query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+        """Return rows x heads x queries x places, those of the prefix first."""
+        import torch
+
+        own = torch.matmul(query, keys.transpose(2, 3)).float()
+        if not self.shared:
+            return own
+        before = torch.matmul(_by_head(query), self._prefix_keys[layer].transpose(1, 2)).float()
+        return torch.cat([_by_row(before, len(query)), own], -1)
+
+    def _sums(self, layer: int, weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Return rows x heads x queries x size."""
+        import torch
+
+        found = torch.matmul(weights[..., self.shared :], values)
+        if not self.shared:
+            return found
+        before = _by_head(weights[..., : self.shared])
+        return found + _by_row(torch.matmul(before, self._prefix_values[layer]), len(weights))
+
+    def _fused(
+        self,
+        layer: int,
+        query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        scaling: float,
+    ) -> torch.Tensor:
+        """Attend to the prefix and to the slots by one kernel each, and join what they found.
+
+        Each kernel also gives the logarithm of its sum of weights, which says how much its part
+        counts. PyTorch has no public function that returns it.
+        """
+        import torch
+
+        count = query.shape[2]
+        own: torch.Tensor
+        own, own_sum, *_ = torch.ops.aten._scaled_dot_product_efficient_attention(  # noqa: SLF001
+            query, keys, values, self._bias(query, keys), compute_log_sumexp=True, scale=scaling
+        )
+        if not self.shared:
+            return own
+        prefix_keys, prefix_values = self._prefix_keys[layer], self._prefix_values[layer]
+        before, before_sum, *_ = torch.ops.aten._scaled_dot_product_flash_attention(  # noqa: SLF001
+            _by_head(query).unsqueeze(0),
+            prefix_keys.unsqueeze(0),
+            prefix_values.unsqueeze(0),
+            scale=scaling,
+        )
+        before_sum = _by_row(before_sum[0].unsqueeze(-1), len(query))
+        share = torch.sigmoid(before_sum - own_sum[:, :, :count].unsqueeze(-1))
+        joined: torch.Tensor = own + share * (_by_row(before[0], len(query)).float() - own)
+        return joined
+
+    def _bias(self, query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+        """Return the mask as what is added to scores, rows x heads x queries x places."""
+        hidden = self._hidden()
+        if self._added is None or self._added.shape[2] != query.shape[2]:
+            rows, _, _, tokens, places = hidden.shape
+            groups = query.shape[2] // tokens
+            added = query.new_zeros(rows, 1, groups, tokens, places)
+            added.masked_fill_(hidden, -math.inf)
+            self._added = added.view(rows, 1, groups * tokens, places)
+        return self._added.expand(-1, keys.shape[1], -1, -1)
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first places of a slot to another one."""
@@ -181,6 +236,11 @@ class Slots(Cache):
             for index, held in enumerate(buffers):
                 buffers[index] = self._buffer()
                 buffers[index][:, :, :held_length] = held[:, :, :held_length]
+
+    def _hidden(self) -> torch.Tensor:
+        """Return rows x 1 x 1 x tokens x places: what is not to be seen."""
+        assert self._own is not None  # noqa: S101 - for the type checker
+        return self._own
 
     def _outside(self, window: int) -> torch.Tensor:
         import torch
@@ -244,19 +304,22 @@ def _attention(  # noqa: PLR0913 - transformers' signature
     return found, None
 
 
-def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Multiply batches of matrices, with a float32 result where the device can give one."""
+def _by_head(states: torch.Tensor) -> torch.Tensor:
+    """Put all rows' queries of a head together, heads x (rows x queries) x size."""
+    rows, heads, count, size = states.shape
+    return states.transpose(0, 1).reshape(heads, rows * count, size)
+
+
+def _by_row(states: torch.Tensor, rows: int) -> torch.Tensor:
+    """Undo `_by_head`."""
+    heads, _, size = states.shape
+    return states.view(heads, rows, -1, size).transpose(0, 1)
+
+
+def _half_precision() -> tuple[torch.dtype, ...]:
     import torch
 
-    if left.device.type != "cuda" or left.dtype == torch.float32:
-        return torch.matmul(left, right).float()
-    batch = left.shape[:-2]
-    flat = torch.bmm(
-        left.flatten(0, -3),
-        right.expand(*batch, *right.shape[-2:]).flatten(0, -3),
-        out_dtype=torch.float32,
-    )
-    return flat.view(*batch, *flat.shape[-2:])
+    return torch.bfloat16, torch.float16
 
 
 AttentionInterface.register(ATTENTION, _attention)

@@ -53,7 +53,8 @@ class TransformersEngine:
             ModelError: the tokenizer has no chat template, or the model attends to more than keys
                 and values of earlier tokens.
         """
-        self._identity = identity_of(tokenizer, name, revision, sampling)
+        dtype = str(model.dtype).removeprefix("torch.")
+        self._identity = identity_of(tokenizer, name, revision, sampling, dtype)
         require_slots(model, name)
         self._model = model
         self._tokenizer = tokenizer
@@ -133,6 +134,7 @@ def identity_of(
     name: str,
     revision: str,
     sampling: Sampling,
+    dtype: str,
 ) -> dict[str, str]:
     """Return what replies of a local model depend on; see `Engine.identity`.
 
@@ -146,6 +148,7 @@ def identity_of(
         "engine": "transformers",
         "model": name,
         "revision": revision,
+        "dtype": dtype,
         "template": short(content_id(tokenizer.chat_template)),
         "sampling": f"temperature {sampling.temperature:g}, top_p {sampling.top_p:g}, "
         f"reply_tokens {sampling.reply_tokens}, seed {sampling.seed}",

@@ -1,0 +1,103 @@
+"""Problems that a model never solves: the oracle goes on from where it came, or solves them whole.
+
+A completed chain is marked (`Chain.completed_from`): it can be trained on, and it says nothing
+about the model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from fcpref.core.chains import Reply, advance, begin, finish
+from fcpref.core.functions import FailureCode, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from fcpref.core.chains import Chain, ChainState, Limits
+    from fcpref.core.problems import Problem
+    from fcpref.core.tasks.task import Task
+
+Completion = Literal["none", "whole", "prefix"]
+"""How a problem without a correct chain is completed: ``whole`` by the oracle's chain, ``prefix``
+by the longest beginning of a model's chain that the answer rests on, and the oracle from there on;
+where there is no such beginning, whole."""
+
+
+def complete(
+    task: Task, problem: Problem, chains: Sequence[Chain], limits: Limits, how: Completion
+) -> Chain | None:
+    """Return a correct chain of a problem for which a model found none.
+
+    Args:
+        task: the problem's.
+        problem: the problem.
+        chains: the model's, at least one, all sampled with the same functions and grammar.
+        limits: that they were sampled within; they hold for the completed chain too.
+        how: see `Completion`.
+
+    Returns:
+        The chain, numbered after the model's own, or None: nothing is to be completed, or the
+        oracle finds no correct chain within the limits and with the functions on offer.
+    """
+    if how == "none":
+        return None
+    first = chains[0]
+    toolbox = task.toolbox.without(first.without)
+    start = begin(toolbox, problem, (), limits, first.grammar)
+    made = _onward(task, start, chains) if how == "prefix" else None
+    at, state = made or (0, _followed(start, task.oracle(problem)))
+    if not task.score_state(state).correct:
+        return None
+    sample = 1 + max(chain.sample for chain in chains)
+    return finish(state, f"{first.source}+oracle", sample, completed_from=at)
+
+
+def _onward(
+    task: Task, start: ChainState, chains: Iterable[Chain]
+) -> tuple[int, ChainState] | None:
+    """Return the completed chain that rests on most of a model's calls, and their number.
+
+    Of those that rest on as many, the shortest, then the first.
+    """
+    best: tuple[tuple[int, int], int, ChainState] | None = None
+    for chain in chains:
+        found = _longest(task, start, chain)
+        if found is None:
+            continue
+        at, state, used = found
+        rank = (used, -len(state.turns))
+        if best is None or rank > best[0]:
+            best = (rank, at, state)
+    return None if best is None else best[1:]
+
+
+def _longest(task: Task, start: ChainState, chain: Chain) -> tuple[int, ChainState, int] | None:
+    """Return the longest beginning that a correct answer can rest on, completed.
+
+    Its last call is evidence for the answer, so what a model did in vain after it is left out. The
+    third value is how many of its calls are evidence.
+    """
+    states = [start]
+    for turn in chain.turns:
+        states.append(advance(states[-1], Reply(text=turn.reply, tokens=turn.tokens)))
+    for at in range(len(chain.turns), 0, -1):
+        before = states[at]
+        if before.stop is not None or before.turns[-1].outcome.code is not None:
+            continue
+        problem = before.memory.problem
+        onward = task.oracle(problem) if task.resume is None else task.resume(before.memory)
+        state = _followed(before, onward)
+        score = task.score_state(state)
+        if score.correct and at - 1 in score.evidence:
+            return at, state, sum(call < at for call in score.evidence)
+    return None
+
+
+def _followed(state: ChainState, replies: Iterable[str]) -> ChainState:
+    """Go on with replies of the `python` grammar, less the calls that were made before."""
+    for text in replies:
+        after = advance(state, Reply(text=translate(text, state.grammar)))
+        if after.turns[-1].outcome.code is not FailureCode.REPEATED_CALL:
+            state = after
+    return state
