@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import generation, quick
+from benchmarks import generation, quick, server
 
 
 def main() -> None:
@@ -20,6 +20,7 @@ def main() -> None:
     model = parser.parse_args().model
     results = [quick.calls(), quick.startup(), quick.scoring()]
     results += [generation.generation(task) for task in generation.PEERS]
+    results.append(server.run())
     if model:
         from benchmarks import lockstep
 

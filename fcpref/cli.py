@@ -111,6 +111,14 @@ class Session:
         self.show(data, f"{header.stage}: {header.count} records{said}\n{path}")
 
 
+def amount(text: str) -> float:
+    """Read a number of seconds or of money, from 0 up; an option's type."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
 def temperature(text: str) -> float:
     """Read a temperature; an option's type."""
     value = float(text)
@@ -368,7 +376,46 @@ def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
 @_prompt_options
 @click.option("--calls", type=click.IntRange(1), default=18, show_default=True, help="A chain.")
 @click.option("--tokens", type=click.IntRange(1), default=800, show_default=True, help="A chain.")
-@click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Requests to a server at once; fewer while it has too much to do.",
+)
+@click.option(
+    "--request-timeout",
+    type=amount,
+    default=120,
+    show_default=True,
+    help="Seconds that a server has for one reply.",
+)
+@click.option(
+    "--run-timeout",
+    type=amount,
+    default=86_400,
+    show_default=True,
+    help="Seconds that a run may take; the same command goes on after them.",
+)
+@click.option(
+    "--price-in",
+    type=amount,
+    envvar="FCPREF_PRICE_IN",
+    show_envvar=True,
+    help="Of a million prompt tokens, in any currency.",
+)
+@click.option(
+    "--price-out",
+    type=amount,
+    envvar="FCPREF_PRICE_OUT",
+    show_envvar=True,
+    help="Of a million generated tokens.",
+)
+@click.option(
+    "--budget",
+    type=amount,
+    help="The most that a run may cost; the same command goes on with as much again.",
+)
 @_in_shards
 def chains(
     session: Session,
@@ -392,6 +439,7 @@ def chains(
         endpoint=options["endpoint"],
         recording=options["recording"],
         concurrency=options["concurrency"],
+        **_server(options),
         plan=SamplePlan(
             samples=samples,
             prompt=_prompt(options),
@@ -410,6 +458,20 @@ def chains(
     from fcpref.shell import sharded
 
     session.give(sharded.solve(workspace, asked, solver, sharding))
+
+
+def _server(options: dict[str, Any]) -> dict[str, Any]:
+    from fcpref.shell.engines.openai import Patience, Prices
+
+    timeouts = {name: options[f"{name}_timeout"] for name in ("request", "run")}
+    for option in ("request_timeout", "run_timeout", "budget"):
+        if options[option] == 0:
+            raise click.UsageError(f"--{option.replace('_', '-')} must be above 0")
+    prompt, completion = options["price_in"], options["price_out"]
+    if (prompt is None) != (completion is None):
+        raise click.UsageError("--price-in and --price-out are needed together")
+    prices = None if prompt is None else Prices(prompt=prompt, completion=completion)
+    return {"patience": Patience(**timeouts), "prices": prices, "budget": options["budget"]}
 
 
 def _prompt(options: dict[str, Any]) -> PromptSpec:

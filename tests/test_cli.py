@@ -448,7 +448,7 @@ def test_help_is_quick_and_loads_nothing_heavy():
     loaded = subprocess.run(
         [sys.executable, "-c", look], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert not {"torch", "transformers", "scipy", "sympy", "openai", "attrs", "rich"} & set(loaded)
+    assert not {"torch", "transformers", "scipy", "sympy", "httpx2", "attrs", "rich"} & set(loaded)
 
 
 def test_a_process_fails_with_one_line(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("torch", "scipy.stats", "sympy", "openai", "transformers", "trl", "z3", "datasets")
+HEAVY = ("torch", "scipy.stats", "sympy", "httpx2", "transformers", "trl", "z3", "datasets")
 
 LOADED = """
 import json, sys

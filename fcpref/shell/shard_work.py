@@ -22,6 +22,7 @@ from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
 from fcpref.errors import ClusterError, FcprefError, ModelError
 from fcpref.shell.engines.oracle import OracleEngine
+from fcpref.shell.progress import SILENT
 from fcpref.shell.recordings import Recorded, RecordingEngine
 from fcpref.shell.sampling import sample_chains
 from fcpref.shell.shards import Failure, Result, Task, Work
@@ -94,7 +95,7 @@ def _live_engine(solver: Solver, problems: Sequence[Problem]) -> Engine:
     if solver.engine == "oracle":
         return OracleEngine(problems)
     if solver.engine == "openai":
-        return openai_engine(solver)
+        return openai_engine(solver, SILENT.note)
     from fcpref.shell.stages_models import local_engine
 
     sampling = evolve(solver.sampling, reply_tokens=solver.plan.limits.reply_tokens)

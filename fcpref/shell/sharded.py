@@ -23,7 +23,7 @@ from fcpref.shell import shard_work, stages_data, stages_pairs
 from fcpref.shell.prompting import check_prompt
 from fcpref.shell.recordings import Recorded
 from fcpref.shell.shards import Sharding, Task, by_shard, gather
-from fcpref.shell.solving import openai_engine
+from fcpref.shell.solving import checked_server
 from fcpref.shell.versions import versions_of
 from fcpref.shell.workspace import package_version
 
@@ -55,8 +55,8 @@ def solve(workspace: Workspace, problems: Artifact, solver: Solver, sharding: Sh
     The replies of a shard are recorded when it is finished. An interrupted run goes on from them.
 
     Raises:
-        UsageError: the engine is replay, an option that it needs is missing, or the prompt cannot
-            be shown.
+        UsageError: the engine is replay, an option that it needs is missing, there is a budget,
+            or the prompt cannot be shown.
         ModelError: a worker cannot find or load the model, or finds another one.
         EndpointError: the server does not answer.
         ClusterError: see `gather`.
@@ -81,9 +81,9 @@ def solve(workspace: Workspace, problems: Artifact, solver: Solver, sharding: Sh
             sampler=sampler,
         )
     if solver.engine == "openai":
-        server = openai_engine(solver)
-        server.check()
-        identity = dict(server.identity)
+        if solver.budget is not None:
+            raise UsageError("--budget is kept by one process; leave it out with --ray")
+        identity = dict(checked_server(workspace, problems, solver).identity)
     elif solver.engine == "transformers":
         identity = _identity(solver, sharding)
     else:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from fcpref.core.problems import Problem
 from fcpref.errors import UsageError
 from fcpref.shell.engines.base import Sampling
+from fcpref.shell.engines.openai import OpenAIEngine, Patience, Prices
 from fcpref.shell.prompting import check_prompt
-from fcpref.shell.sampling import SamplePlan
-from fcpref.shell.stages_data import model_chains, oracle_chains, replay_chains
+from fcpref.shell.sampling import SamplePlan, sample_chains
+from fcpref.shell.stages_data import (
+    model_chains,
+    model_chains_made,
+    oracle_chains,
+    replay_chains,
+)
 
 if TYPE_CHECKING:
-    from fcpref.shell.engines.openai import OpenAIEngine
+    from collections.abc import Callable, Mapping, Sequence
+
+    from fcpref.shell.engines.base import Engine, OnReply, Request
     from fcpref.shell.store import Artifact
     from fcpref.shell.workspace import Workspace
 
@@ -29,6 +37,9 @@ class Solver:
         endpoint: base URL of an OpenAI-compatible server.
         recording: what engine replay answers from, by path or by the start of its id.
         concurrency: requests to a server at once.
+        patience: how long a server is waited for.
+        prices: of a server's tokens.
+        budget: what a run may cost.
         plan: how many chains, with which prompt, within which limits.
         sampling: how replies are drawn.
     """
@@ -38,6 +49,9 @@ class Solver:
     endpoint: str | None = None
     recording: str | None = None
     concurrency: int = 8
+    patience: Patience = field(factory=Patience)
+    prices: Prices | None = None
+    budget: float | None = None
     plan: SamplePlan
     sampling: Sampling
 
@@ -74,26 +88,62 @@ def _by_replay(workspace: Workspace, problems: Artifact, solver: Solver) -> Arti
 
 
 def _by_openai(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
-    engine = openai_engine(solver)
-    engine.check()
+    engine = checked_server(workspace, problems, solver)
     return model_chains(workspace, problems, engine, solver.plan)
 
 
-def openai_engine(solver: Solver) -> OpenAIEngine:
+def checked_server(workspace: Workspace, problems: Artifact, solver: Solver) -> OpenAIEngine:
+    """Return the engine that asks the solver's server, having checked it when there is work to do.
+
+    Raises:
+        UsageError: the endpoint or the model's name is missing.
+        EndpointError: the server does not answer, or not to the longest prompt.
+    """
+    engine = openai_engine(solver, workspace.progress.note)
+    if not model_chains_made(workspace, problems, engine, solver.plan):
+        engine.check(_openings(problems, engine, solver.plan))
+    return engine
+
+
+def openai_engine(solver: Solver, note: Callable[[str], None]) -> OpenAIEngine:
     """Return the engine that asks the solver's server; it has not asked yet.
+
+    Args:
+        solver: names server and model.
+        note: told what the server does otherwise than asked.
 
     Raises:
         UsageError: the endpoint or the model's name is missing.
         EndpointError: the endpoint is no URL.
     """
-    from fcpref.shell.engines.openai import OpenAIEngine
-
     return OpenAIEngine(
         endpoint=_needed(solver.endpoint, "--endpoint"),
         model=_needed(solver.model, "--model"),
         sampling=evolve(solver.sampling, reply_tokens=solver.plan.limits.reply_tokens),
         concurrency=solver.concurrency,
+        patience=solver.patience,
+        prices=solver.prices,
+        budget=solver.budget,
+        note=note,
     )
+
+
+def _openings(problems: Artifact, engine: Engine, plan: SamplePlan) -> Sequence[Request]:
+    """Return the requests that a run begins with."""
+    asked = _Asked(engine.identity)
+    sample_chains(problems.values(Problem), asked, plan)
+    return asked.requests
+
+
+class _Asked:
+    """An engine that keeps what it is asked, and has nothing to say."""
+
+    def __init__(self, identity: Mapping[str, str]) -> None:
+        self.identity = identity
+        self.requests: Sequence[Request] = ()
+
+    def run(self, requests: Sequence[Request], _: OnReply) -> None:
+        self.requests = requests
 
 
 def _by_transformers(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:

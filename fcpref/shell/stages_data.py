@@ -261,12 +261,7 @@ def model_chains(
     identity = dict(engine.identity)
     values = problems.values(Problem)
     versions = versions_of(values)
-    parts = {
-        "problems": problems.id,
-        "identity": identity,
-        "plan": unstructure(plan),
-        **redone(versions),
-    }
+    parts = _model_parts(problems, engine, plan)
 
     def make(log: StageLog) -> Artifact:
         part = workspace.local / "recording" / f"{short(content_id(parts), 32)}.part"
@@ -292,6 +287,22 @@ def model_chains(
         return artifact
 
     return workspace.once("chains", parts, make)
+
+
+def model_chains_made(
+    workspace: Workspace, problems: Artifact, engine: Engine, plan: SamplePlan
+) -> bool:
+    """Tell whether `model_chains` has been done before and needs no live engine."""
+    return workspace.made("chains", _model_parts(problems, engine, plan)) is not None
+
+
+def _model_parts(problems: Artifact, engine: Engine, plan: SamplePlan) -> dict[str, object]:
+    return {
+        "problems": problems.id,
+        "identity": dict(engine.identity),
+        "plan": unstructure(plan),
+        **redone(versions_of(problems.values(Problem))),
+    }
 
 
 def replay_chains(workspace: Workspace, recording: Artifact) -> Artifact:

@@ -112,15 +112,19 @@ class Workspace:
         Raises:
             ArtifactError: what was made before is damaged.
         """
-        key = work_key(stage, {**parts, "code": code_version()})
-        before = self.recall(key, stage)
+        before = self.made(stage, parts)
         if before is not None:
             return before
+        key = _once_key(stage, parts)
         with stage_log(self.local / "logs", stage, key=short(key)) as log:
             artifact = make(log)
             log.write("written", id=artifact.id, count=artifact.header.count)
         self.record(key, {"id": artifact.id})
         return artifact
+
+    def made(self, stage: str, parts: Mapping[str, object]) -> Artifact | None:
+        """Return what `once` made from these parts before, or None when it would make it now."""
+        return self.recall(_once_key(stage, parts), stage)
 
     def recall(self, key: str, stage: str) -> Artifact | None:
         """Return what a piece of work came to, or None when it is to be done."""
@@ -182,6 +186,10 @@ class Workspace:
 def work_key(stage: str, parts: Mapping[str, object]) -> str:
     """Return the key of a piece of work: the hash of all that it depends on."""
     return content_id({"stage": stage, **parts})
+
+
+def _once_key(stage: str, parts: Mapping[str, object]) -> str:
+    return work_key(stage, {**parts, "code": code_version()})
 
 
 @functools.cache

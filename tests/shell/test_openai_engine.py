@@ -1,15 +1,12 @@
-"""The openai engine against a server on this machine that behaves as badly as servers do."""
+"""The openai engine: what it asks a server, and what it makes of the answers."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import signal
 import threading
 import time
 import traceback
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 
 import pytest
@@ -20,184 +17,33 @@ from fcpref.core.scores import Verdict
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, EndpointError
 from fcpref.shell.engines.base import Request, Sampling
-from fcpref.shell.engines.openai import OpenAIEngine, Patience, Usage
+from fcpref.shell.engines.openai import Patience, Usage
 from fcpref.shell.engines.openai_wire import api_key, one_line, valid_endpoint
 from fcpref.shell.sampling import SamplePlan, sample_chains
-
-KEY = "sk-very-secret-0123456789"
-MODEL = "student"
-QUICK = Patience(retries=2, backoff=0.001, request=5, run=30)
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.server.behaviour.listing(self)
-
-    def do_POST(self):
-        length = int(self.headers["Content-Length"])
-        self.server.behaviour.asked(self, json.loads(self.rfile.read(length)))
-
-    def log_message(self, *_):
-        pass
-
-
-class Behaviour:
-    """A server that works; the tests override one thing each."""
-
-    models = (MODEL,)
-
-    def __init__(self, *answers):
-        self.answers = answers
-        self.bodies = []
-        self.keys = []
-        self.now = self.peak = 0
-        self.lock = threading.Lock()
-
-    def listing(self, handler):
-        if self.models is None:
-            send(handler, {"error": {"message": "no such page"}}, status=404)
-        else:
-            send(handler, {"object": "list", "data": [{"id": name} for name in self.models]})
-
-    def asked(self, handler, body):
-        with self.lock:
-            self.bodies.append(body)
-            self.keys.append(handler.headers["Authorization"])
-            self.now += 1
-            self.peak = max(self.peak, self.now)
-            answer = self.answers[min(len(self.bodies), len(self.answers)) - 1]
-        try:
-            with suppress(OSError):
-                answer(handler, body)
-        finally:
-            with self.lock:
-                self.now -= 1
-
-
-def send(handler, value, *, status=200, **headers):
-    data = value if isinstance(value, bytes) else json.dumps(value).encode()
-    handler.send_response(status)
-    handler.send_header("Content-Type", "application/json")
-    handler.send_header("Content-Length", str(len(data)))
-    for name, text in headers.items():
-        handler.send_header(name.replace("_", "-"), text)
-    handler.end_headers()
-    handler.wfile.write(data)
-
-
-def completion(text, model=MODEL):
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}}
-    usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-    return {"model": model, "choices": [choice], "usage": usage}
-
-
-def says(text, model=MODEL):
-    return lambda handler, _: send(handler, completion(text, model))
-
-
-def sends(value, *, status=200, **headers):
-    return lambda handler, _: send(handler, value, status=status, **headers)
-
-
-def drops(handler, _):
-    handler.close_connection = True
-    handler.connection.close()
-
-
-def breaks_off(handler, _):
-    handler.send_response(200)
-    handler.send_header("Content-Length", "100")
-    handler.end_headers()
-    handler.wfile.write(b'{"choices"')
-    handler.wfile.flush()
-    drops(handler, None)
-
-
-def drips(handler, _):
-    handler.send_response(200)
-    handler.send_header("Content-Length", "100")
-    handler.end_headers()
-    for _ in range(100):
-        handler.wfile.write(b" ")
-        handler.wfile.flush()
-        time.sleep(0.05)
-
-
-def waits(seconds):
-    def answer(handler, body):
-        time.sleep(seconds)
-        says("late")(handler, body)
-
-    return answer
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, *_):
-        pass
-
-
-@contextmanager
-def serving(behaviour):
-    server = Server(("127.0.0.1", 0), Handler)
-    server.behaviour = behaviour
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def openai():
-    """Import the client, which takes a second, before anything is timed."""
-    return importlib.import_module("openai")
+from tests.chat_server import (
+    KEY,
+    MODEL,
+    Behaviour,
+    ask,
+    breaks_off,
+    completion,
+    drips,
+    drops,
+    engine,
+    failure,
+    request,
+    says,
+    send,
+    sends,
+    serving,
+    use_key,
+    waits,
+)
 
 
 @pytest.fixture(autouse=True)
 def key(monkeypatch):
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setenv("FCPREF_API_KEY", KEY)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-def request(job="p/0", step=0, text="Is it so?"):
-    return Request(job=job, step=step, messages=(Message(role="user", content=text),))
-
-
-def engine(endpoint, **others):
-    settings = {"sampling": Sampling(), "patience": QUICK} | others
-    return OpenAIEngine(endpoint=endpoint, model=MODEL, **settings)
-
-
-def ask(behaviour, jobs=1, **settings):
-    """Run one request a job and return what came, and the engine."""
-    replies = {}
-
-    def on_reply(request, reply):
-        replies[request.job] = reply
-
-    with serving(behaviour) as endpoint:
-        asking = engine(endpoint, **settings)
-        asking.run([request(f"p/{index}") for index in range(jobs)], on_reply)
-    return replies, asking
-
-
-def failure(behaviour, **settings):
-    """Run one request that fails and return the error's text."""
-    with pytest.raises(EndpointError) as caught:
-        ask(behaviour, **settings)
-    text = str(caught.value)
-    assert "\n" not in text
-    assert text.startswith("http://127.0.0.1:")
-    return text
+    use_key(monkeypatch)
 
 
 def test_a_reply_arrives_with_its_tokens():

@@ -56,11 +56,11 @@ def test_a_real_server_takes_functions_calls_and_results(tmp_path):
     folder = save_tiny(tmp_path / "tiny", tokenizer).folder
     with serving(folder, tmp_path) as (endpoint, _):
         asking = engine(endpoint, str(folder))
-        asking.run(
-            [Request(job="p/0", step=0, messages=opening, tools=tools)],
-            lambda _, reply: got.append(reply),
-        )
+        asked = Request(job="p/0", step=0, messages=opening, tools=tools)
+        asking.check([asked])  # it shows them to the model
+        before = asking.usage.prompt_tokens
+        asking.run([asked], lambda _, reply: got.append(reply))
     # The worked example's calls and results, and all functions, are in what the model read.
     expected = len(tokenizer(render_chat(tokenizer, opening, tools))["input_ids"])
-    assert asking.usage.prompt_tokens == expected
+    assert asking.usage.prompt_tokens - before == expected
     assert len(got) == 1

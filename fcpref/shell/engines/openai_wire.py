@@ -1,46 +1,50 @@
-"""What goes over the wire to a chat completions server, and what can come back.
+"""What comes back from a chat completions server, read without trust.
 
 Whatever goes wrong becomes a `RefusalError`: what the server did, what to do about it, and whether
-another attempt may help. Bodies are bounded and texts are made safe to show.
+another attempt may help. Texts are made safe to show.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import socket
-import ssl
+import re
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from attrs import frozen
 
 from fcpref.core.functions import wire_reply
 from fcpref.errors import EndpointError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractAsyncContextManager
-
-    from openai import APIStatusError
+    from collections.abc import Mapping
 
 _KEYS = ("FCPREF_API_KEY", "OPENAI_API_KEY")
 _NO_KEY = "none"
-_LARGEST = 1_000_000
 _LONGEST_WAIT = 600.0
 _SHOWN = 200
+_KEPT = 4_000
 _MOST_TOKENS = 1 << 31
+_BYTES_A_TOKEN = 4
 _SERVER_ERROR = 500
+_REDIRECTS = range(300, 400)
 _PASSING = (408, 429)
+BUSY = (429, 503)
 _SET_KEY = f"set {' or '.join(_KEYS)} to a key that the server takes"
 _NOT_CHAT = "make sure that this is an OpenAI-compatible chat completions server"
+_SHORTER = "show fewer examples, allow shorter chains, or serve the model with a longer context"
 _ADVICE = {
     401: _SET_KEY,
     403: _SET_KEY,
     404: "check the endpoint (it mostly ends in /v1) and the model's name",
     429: "wait, or lower the concurrency",
 }
+# How servers name a model's context in their lists: vLLM and SGLang, OpenRouter, Groq, Mistral.
+_CONTEXTS = ("max_model_len", "context_length", "context_window", "max_context_length")
+_TOO_LONG = re.compile(r"context.{0,20}(length|size|window)|too (long|many tokens)", re.IGNORECASE)
 
 
 class RefusalError(Exception):
@@ -51,7 +55,10 @@ class RefusalError(Exception):
         advice: what to do about it.
         status: the HTTP status; None when no answer came.
         passing: another attempt may do better.
-        wait: seconds that the server asks to wait before it.
+        late: the answer did not come in time.
+        lost: the server may have answered, and charge for it.
+        wait: seconds that the server asks to wait before another attempt.
+        text: the start of what it said, as it stands.
     """
 
     def __init__(
@@ -61,12 +68,16 @@ class RefusalError(Exception):
         *,
         status: int | None = None,
         passing: bool = False,
+        late: bool = False,
+        lost: bool = False,
         wait: float = 0.0,
+        text: str = "",
     ) -> None:
         """Keep what happened; a wait beyond 10 minutes is no passing thing."""
         super().__init__(what)
-        self.what, self.advice, self.status = what, advice, status
+        self.what, self.advice, self.status, self.text = what, advice, status, text
         self.passing, self.wait = passing and wait <= _LONGEST_WAIT, wait
+        self.late, self.lost = late, lost
 
 
 def valid_endpoint(endpoint: str) -> str:
@@ -111,38 +122,48 @@ def one_line(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-async def fetch(ask: AbstractAsyncContextManager[Any], limit: float) -> object:
-    """Send a request and return the JSON value of the answer.
+@frozen(kw_only=True)
+class Answer:
+    """What a server made of a request.
+
+    Attributes:
+        text: what the model said; in the `tools` grammar its calls, where it made some.
+        model: the name that the server gives to what answered; empty where it gives none.
+        prompt_tokens: tokens of the request.
+        tokens: tokens generated.
+        counted: the server counted both; otherwise they are guessed by the length, so that limits
+            and budgets hold all the same.
+    """
+
+    text: str
+    model: str
+    prompt_tokens: int
+    tokens: int
+    counted: bool
+
+
+def read_answer(completion: object, *, tools: bool, sent: int) -> Answer:
+    """Read a chat completion.
 
     Args:
-        ask: one of the client's `with_streaming_response` calls.
-        limit: seconds until the last byte; the client's own limits are between bytes.
+        completion: the JSON value that came.
+        tools: whether calls are structured.
+        sent: the request's length in bytes.
 
     Raises:
-        RefusalError: anything but a JSON answer of at most 1 MB with a good status.
+        RefusalError: this is no chat completion, or one without choices.
     """
-    import httpx2  # the client's HTTP library, whose errors come out while a body is read
-    import openai
-
-    body = bytearray()
-    try:
-        async with asyncio.timeout(limit), ask as response:
-            async for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > _LARGEST:
-                    raise RefusalError("answered with more than 1 MB", status=200)
-    except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException):
-        advice = "allow more time for a request, or lower the concurrency"
-        raise RefusalError(f"timed out after {limit:g} s", advice, passing=True) from None
-    except openai.APIStatusError as error:
-        raise _refused(error) from None
-    except (openai.APIConnectionError, httpx2.HTTPError) as error:
-        advice = "start the server, or correct the endpoint"
-        raise RefusalError(_lost(error), advice, passing=True) from None
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise RefusalError("answered with something that is not JSON", status=200) from None
+    text = (completion_calls(completion) if tools else "") or completion_text(completion)
+    counts = token_counts(completion)
+    prompt, tokens = counts or (sent // _BYTES_A_TOKEN, len(text) // _BYTES_A_TOKEN + 1)
+    model = completion.get("model") if isinstance(completion, dict) else None
+    return Answer(
+        text=text,
+        model=model if isinstance(model, str) else "",
+        prompt_tokens=prompt,
+        tokens=tokens,
+        counted=counts is not None,
+    )
 
 
 def completion_text(completion: object) -> str:
@@ -185,20 +206,54 @@ def model_names(listing: object) -> tuple[str, ...]:
     return ()
 
 
-def _refused(error: APIStatusError) -> RefusalError:
-    status = error.status_code
-    body = error.body if isinstance(error.body, dict) else {"message": error.response.text}
-    said = one_line(str(body.get("message") or body.get("detail") or body))
-    wait = _retry_after(error.response.headers.get("retry-after", ""))
+def context_length(listing: object, model: str) -> int | None:
+    """Return how many tokens a model reads at most, where the list of models says so."""
+    match listing:
+        case {"data": list(entries)}:
+            own = [e for e in entries if isinstance(e, dict) and e.get("id") == model]
+            found = (entry.get(name) for entry in own for name in _CONTEXTS)
+            return next((n for n in found if type(n) is int and n > 0), None)
+    return None
+
+
+def refused(status: int, headers: Mapping[str, str], body: bytes) -> RefusalError:
+    """Return the refusal that an answer with a bad status is."""
+    text = body[:_KEPT].decode(errors="replace")
+    # Whole: a key that is cut in two would not be found in it.
+    said = one_line(_message(body) or body.decode(errors="replace"))
+    if status in _REDIRECTS:
+        target = one_line(headers.get("location", "").partition("?")[0])
+        return RefusalError(
+            f"answered {status}, a redirect to {target or 'nowhere'}",
+            "give the address that it should be as the endpoint; the key is sent to no other",
+            status=status,
+        )
+    wait = _retry_after(headers.get("retry-after", ""))
     delay = f" and asks to wait {wait:.0f} s" if wait > _LONGEST_WAIT else ""
-    general = "look at the server's log" if status >= _SERVER_ERROR else "correct the request"
+    advice = "look at the server's log" if status >= _SERVER_ERROR else "correct the request"
+    if status < _SERVER_ERROR and _TOO_LONG.search(text):
+        advice = _SHORTER
     return RefusalError(
         f"answered {status} ({said}){delay}",
-        _ADVICE.get(status, general),
+        _ADVICE.get(status, advice),
         status=status,
         passing=status in _PASSING or status >= _SERVER_ERROR,
         wait=wait,
+        text=text,
     )
+
+
+def _message(body: bytes) -> str:
+    """Return what the JSON of an error says, wherever it says it."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    if isinstance(value, dict) and isinstance(value.get("error"), dict):
+        value = value["error"]
+    if isinstance(value, dict):
+        value = value.get("message") or value.get("detail") or value
+    return str(value)
 
 
 def _retry_after(text: str) -> float:
@@ -211,27 +266,3 @@ def _retry_after(text: str) -> float:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except (ValueError, OverflowError):
         return 0.0
-
-
-def _lost(error: BaseException) -> str:
-    """Say how a connection failed, by the system's own error beneath the library's."""
-    for cause in _causes(error):
-        if isinstance(cause, socket.gaierror):
-            return f"cannot be reached ({cause.strerror})"
-        if isinstance(cause, ssl.SSLError):
-            return f"cannot be reached over TLS ({one_line(str(cause.reason or cause))})"
-        if isinstance(cause, ConnectionRefusedError):
-            return "cannot be reached (connection refused)"
-        if isinstance(cause, OSError) and cause.errno:
-            return f"dropped the connection ({os.strerror(cause.errno).lower()})"
-    return "dropped the connection"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    deeper: BaseException | None = error
-    while deeper is not None:
-        yield deeper
-        if isinstance(deeper, BaseExceptionGroup):
-            deeper = deeper.exceptions[0]  # several addresses were tried: the first one's failure
-        else:
-            deeper = deeper.__cause__ or deeper.__context__
