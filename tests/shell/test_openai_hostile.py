@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from fcpref.errors import EndpointError
+from fcpref.shell.engines import openai_http
 from fcpref.shell.engines.openai import Patience
 from tests.chat_server import (
     KEY,
@@ -141,6 +142,14 @@ def test_a_server_that_stalls_is_waited_for_no_longer_than_asked(answer):
     start = time.monotonic()
     assert "timed out after 0.2 s" in refusal(answer, IMPATIENT)
     assert time.monotonic() - start < 3
+
+
+def test_a_server_that_never_shakes_hands_is_given_up_before_the_request_is(monkeypatch):
+    monkeypatch.setattr(openai_http, "_CONNECT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        endpoint = f"https://127.0.0.1:{listening.getsockname()[1]}/v1"
+        with pytest.raises(EndpointError, match=r"within 0\.2 s; .* http or https"):
+            engine(endpoint, patience=Patience(request=60)).check([request()])
 
 
 def test_what_timed_out_is_asked_again_over_another_connection():

@@ -31,6 +31,9 @@ _LARGEST = 1_000_000
 _KEPT_OPEN = 4.0
 # How the library says that a connection ended early; its other words are about broken HTTP.
 _ENDED = re.compile("disconnected|closed")
+# Seconds for a connection, and as many for TLS: a host that is not there may drop packets, and a
+# server that speaks no TLS may wait for what it understands.
+_CONNECT = 15.0
 _GOOD = range(200, 300)
 _START = "start the server, or correct the endpoint"
 
@@ -68,9 +71,10 @@ def connection(verify: ssl.SSLContext) -> AsyncClient:
         "User-Agent": f"fcpref/{__version__}",
     }
     limits = httpx2.Limits(max_connections=1, keepalive_expiry=_KEPT_OPEN)
-    # No time limit here: it would be one of the gaps, and `fetch` limits the whole request.
+    # Once it is connected, `fetch` limits the whole request; this would limit the gaps in it.
+    patience = httpx2.Timeout(None, connect=_CONNECT)
     try:
-        return httpx2.AsyncClient(verify=verify, limits=limits, timeout=None, headers=headers)
+        return httpx2.AsyncClient(verify=verify, limits=limits, timeout=patience, headers=headers)
     except (ImportError, ValueError, httpx2.InvalidURL) as error:
         raise EndpointError(
             f"a proxy of the environment cannot be used ({one_line(str(error))}); correct "
@@ -107,6 +111,10 @@ async def fetch(client: AsyncClient, url: str, body: bytes | None, limit: float)
         advice = "allow more time for a request, or lower the concurrency"
         what = f"timed out after {limit:g} s"
         raise RefusalError(what, advice, passing=True, lost=True, late=True) from None
+    except httpx2.ConnectTimeout:
+        what = f"did not accept a connection within {_CONNECT:g} s"
+        advice = f"{_START}: http or https, host and port"
+        raise RefusalError(what, advice, passing=True) from None
     except httpx2.DecodingError:
         raise RefusalError("answered with something that cannot be unpacked", status=200) from None
     except httpx2.InvalidURL as error:
