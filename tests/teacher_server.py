@@ -47,7 +47,7 @@ class Teacher:
         shown = messages[-1 - 2 * step]["content"]
         calls = next(calls for text, calls in self.solutions.items() if text in shown)
         noise = hashlib.sha256(f"{body['seed']} {step}".encode()).digest()[0]
-        if step >= len(calls) - 1 and noise < 100:
+        if step >= len(calls) - 1 and noise < 150:
             return f"Answer(value={noise})"
         return calls[step] if step < len(calls) else "Nonsense"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 
@@ -13,7 +14,7 @@ from attrs import evolve, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcpref.core.chains import STUDENT, Limits
+from fcpref.core.chains import STUDENT, Chain, Limits
 from fcpref.core.codec import unstructure
 from fcpref.core.pairs import PairSpec
 from fcpref.core.problems import Problem, problem_id
@@ -169,6 +170,19 @@ def test_the_oracle_in_shards_gives_its_bytes_and_no_recording(tmp_path):
 
     assert files(tmp_path / "many") == files(tmp_path / "one")
     assert not (tmp_path / "many" / "local" / "recording").exists()
+
+
+def test_a_ladder_that_stops_early_and_is_completed_gives_the_same_bytes(tmp_path, server):
+    how = asking(server[0])
+    plan = evolve(how.plan, samples=3, temperatures=(0.0, 0.7), until_both=True, complete="prefix")
+    how = evolve(how, plan=plan)
+    alone = make(tmp_path / "alone", how)
+    make(tmp_path / "ray", how, Sharding(executor=Unreliable(2), shards=4))
+
+    samples = Counter(chain.problem for chain in alone.chains.values(Chain) if chain.own)
+    assert set(samples.values()) == {2, 3}
+    assert any(not chain.own for chain in alone.chains.values(Chain))
+    assert files(tmp_path / "ray") == alone.files
 
 
 @pytest.mark.parametrize("kind", ["chain", "step"])

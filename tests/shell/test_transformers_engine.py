@@ -25,7 +25,7 @@ from fcpref.core.chains import (
 )
 from fcpref.core.tasks import find_task
 from fcpref.errors import ModelError
-from fcpref.shell.engines import memory, schedule, transformers
+from fcpref.shell.engines import memory, schedule, slots, transformers
 from fcpref.shell.engines.base import Request, Sampling
 from fcpref.shell.engines.memory import Shape, plan_memory, shape_of, token_bytes
 from fcpref.shell.engines.passes import Passes
@@ -460,6 +460,30 @@ def test_windows_and_other_architectures(tokenizer, kind) -> None:
     got = run(engine_of(other, tokenizer), openings())
     assert got == plain_loop(other, tokenizer, openings())
     assert other.config._attn_implementation == "eager"
+
+
+def kernel(query, keys, values, bias=None, *, scale, **_):
+    """Stand in for a GPU's kernels: their results' strides, their padded sums."""
+    found, sums = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        query, keys, values, attn_mask=bias, scale=scale
+    )
+    rows, heads, count = sums.shape
+    padded = sums.new_full((rows, heads, -(-count // 32) * 32), torch.inf)
+    padded[:, :, :count] = sums
+    return found.transpose(1, 2).contiguous().transpose(1, 2), padded if bias is not None else sums
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_fused_kernels_find_the_same(model, tokenizer, expected, monkeypatch, fixed) -> None:
+    used: list[int] = []
+    for name in ("_scaled_dot_product_efficient_attention", "_scaled_dot_product_flash_attention"):
+        monkeypatch.setattr(
+            torch.ops.aten, name, lambda *of, **named: used.append(1) or kernel(*of, **named)
+        )
+    monkeypatch.setattr(slots, "_has_kernels", lambda _: True)
+    shaped(monkeypatch, fixed=fixed)
+    assert run(engine_of(model, tokenizer), openings()) == expected
+    assert used
 
 
 def test_a_model_without_attention_is_refused(tokenizer) -> None:

@@ -145,7 +145,7 @@ class Slots(Cache):
         # All queries of one key head go together: keys and values are read once, not per query.
         grouped = query.reshape(rows, heads, groups * tokens, size)
         plain = window is None and softcap is None
-        if plain and query.device.type == "cuda" and query.dtype in _half_precision():
+        if plain and _has_kernels(query):
             found = self._fused(layer, grouped, keys, values, scaling)
         else:
             scores = self._scores(layer, grouped * scaling, keys)
@@ -156,7 +156,7 @@ class Slots(Cache):
             if window is not None:
                 apart.masked_fill_(self._outside(window), -math.inf)
             found = self._sums(layer, scores.softmax(-1).to(values.dtype), values)
-        found = found.to(values.dtype).view(rows, heads * groups, tokens, size)
+        found = found.to(values.dtype).reshape(rows, heads * groups, tokens, size)
         return found.transpose(1, 2).contiguous()
 
     def _scores(self, layer: int, query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
@@ -316,10 +316,11 @@ def _by_row(states: torch.Tensor, rows: int) -> torch.Tensor:
     return states.view(heads, rows, -1, size).transpose(0, 1)
 
 
-def _half_precision() -> tuple[torch.dtype, ...]:
+def _has_kernels(query: torch.Tensor) -> bool:
+    """Tell whether there are fused kernels for such queries."""
     import torch
 
-    return torch.bfloat16, torch.float16
+    return query.device.type == "cuda" and query.dtype in {torch.bfloat16, torch.float16}
 
 
 AttentionInterface.register(ATTENTION, _attention)
