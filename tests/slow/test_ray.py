@@ -138,24 +138,26 @@ def in_shards(folder, how, cluster, shards, kill, ready=lambda: True):
 
 @pytest.mark.parametrize("kill", [kill_worker, kill_node])
 def test_a_worker_that_is_killed_changes_no_byte(tmp_path, cluster, kill):
-    with teaching(0.05) as server:
+    with teaching(0.15) as server:
         how = asking(server.endpoint)
         alone = make(tmp_path / "alone", how)
         first = set(server.asked()[0])
+        alone_asked = len(server.asked()[0])
         in_shards(
             tmp_path / "ray",
             how,
             cluster,
             shards=6,
             kill=kill,
-            ready=lambda: len(server.asked()[0]) > len(first) + 4,
+            ready=lambda: len(server.asked()[0]) > alone_asked + 10,
         )
         asked, keys = server.asked()
 
     assert files(tmp_path / "ray") == alone.files
     assert set(asked) == first
-    # The killed shard was asked again, and it alone.
-    assert 2 * len(first) < len(asked) < 3 * len(first)
+    # What the killed workers had been told is asked again, which is nothing where they had just
+    # begun; what the others did is not.
+    assert 2 * len(first) <= len(asked) < 3 * len(first)
     assert keys == [f"Bearer {KEY}"]
     assert_key_is_nowhere(cluster)
 
@@ -177,7 +179,7 @@ def test_the_oracle_too(tmp_path, cluster, kill, monkeypatch):
 
 def command(folder, *arguments):
     code = "from fcpref.cli import main; main()"
-    return [sys.executable, "-c", code, "--artifacts", str(folder), *map(str, arguments)]
+    return [sys.executable, "-c", code, "--artifacts", str(folder), *map(str, arguments), "--quiet"]
 
 
 def run(folder, *arguments):
