@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from contextlib import suppress
@@ -16,6 +17,8 @@ from fcpref.errors import EndpointError, UsageError
 from fcpref.shell import stages
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.engines.openai import Patience, Prices, Usage
+from fcpref.shell.engines.openai_account import Account
+from fcpref.shell.engines.openai_gate import Gate
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import model_chains
 from fcpref.shell.workspace import Workspace
@@ -133,6 +136,23 @@ def test_answers_that_got_lost_are_held_against_the_budget():
             asking.run([request()], lambda *_: None)
     assert asking.usage.cost == 0
     assert 1 < len(behaviour.bodies) < 20
+
+
+def test_nothing_begins_any_more_when_a_budget_has_ended_the_run():
+    """It would be paid for and cut short."""
+
+    async def run():
+        account = Account(prices=Prices(prompt=1e6, completion=1e6), budget=10)
+        gate = Gate(4, account)
+        first = await gate.enter(8)
+        others = [asyncio.create_task(gate.enter(most)) for most in (9, 3)]
+        await asyncio.sleep(0)
+        account.release(8, lost=False)
+        account.prompt_tokens = 4  # so that 3 would be left for the second of them
+        gate.leave(first, "answered")
+        return await asyncio.gather(*others, return_exceptions=True)
+
+    assert [type(came) for came in asyncio.run(run())] == [EndpointError] * 2
 
 
 class Teacher(Behaviour):

@@ -101,18 +101,10 @@ class Asker:
             except RefusalError as refusal:
                 wait = 0.0
                 if not self._learnt(refusal, body):
-                    crowded = refusal.status in BUSY
-                    failures += not crowded
-                    refusals = self.gate.refusals if crowded else failures
-                    hope = refusal.passing and (patient or crowded)
-                    if refusals > self.patience.retries or not hope:
+                    failures += refusal.status not in BUSY
+                    if not self._hopes(refusal, failures, patient=patient):
                         raise self.error(refusal, attempt, tools=bool(request.tools)) from None
-                    # Where the server is busy, the gate says how long all rest.
-                    doubled = self.patience.backoff * 2 ** max(0, failures - 1)
-                    noise = derive(
-                        self.sampling.seed, "backoff", request.job, request.step, attempt
-                    )
-                    wait = min(doubled, _LONGEST_BACKOFF) * (0.5 + noise.random())
+                    wait = self._backoff(request, attempt, failures)
             self.account.retries += 1
             await asyncio.sleep(wait)
         raise AssertionError  # the loop has no end of its own
@@ -145,6 +137,17 @@ class Asker:
             self.account.release(most, lost=lost)
             if self.gate.leave(entered, outcome, wait) and wait >= _LONG_WAIT:
                 self._say(f"asks to wait {wait:.0f} s; waiting")
+
+    def _hopes(self, refusal: RefusalError, failures: int, *, patient: bool) -> bool:
+        """Tell whether another attempt may help: a busy server is judged by the gate."""
+        busy = refusal.status in BUSY
+        refused = self.gate.refusals if busy else failures
+        return refusal.passing and (patient or busy) and refused <= self.patience.retries
+
+    def _backoff(self, request: Request, attempt: int, failures: int) -> float:
+        doubled = self.patience.backoff * 2.0 ** max(0, failures - 1)
+        noise = derive(self.sampling.seed, "backoff", request.job, request.step, attempt)
+        return min(doubled, _LONGEST_BACKOFF) * (0.5 + noise.random())
 
     def _learnt(self, refusal: RefusalError, body: bytes) -> bool:
         news = self.form.learn(refusal, body)
