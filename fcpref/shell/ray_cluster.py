@@ -11,7 +11,9 @@ import os
 import re
 import socket
 import time
+from contextlib import ExitStack, redirect_stdout
 from importlib.util import find_spec
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from fcpref.errors import ClusterError, UsageError
@@ -34,9 +36,10 @@ _LEAST_IN_FLIGHT = 4
 
 
 class RayExecutor:
-    """Does tasks on a Ray cluster, which is joined at the first one.
+    """Does tasks on a Ray cluster, which is joined for each run and left after it.
 
-    Use it in a ``with`` block: at its end the cluster is left, and a local one is stopped.
+    Use it in a ``with`` block: at its end a run that broke off is left too. Leaving a local cluster
+    stops it.
     """
 
     def __init__(self, address: str, **options: Any) -> None:  # noqa: ANN401 - ray.init's
@@ -56,7 +59,7 @@ class RayExecutor:
             raise UsageError("--ray needs Ray; run pip install 'fcpref[ray]'")
         self._address = address
         self._options = options
-        self._joined = False
+        self._joined = ExitStack()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -69,11 +72,7 @@ class RayExecutor:
         _trace: TracebackType | None,
     ) -> None:
         """Leave the cluster; what is still under way is given up."""
-        if self._joined:
-            import ray
-
-            ray.shutdown()
-            self._joined = False
+        self._joined.close()
 
     def run(
         self, work: Work, tasks: Iterable[bytes], *, gpu: bool = False
@@ -101,6 +100,7 @@ class RayExecutor:
         finally:
             for one in numbers:
                 ray.cancel(one, force=True)
+            self._joined.close()
 
     def _fill(self, run: Any, waiting: Iterator[tuple[int, bytes]], numbers: dict[Any, int]) -> int:  # noqa: ANN401
         """Begin tasks as long as there is room; return how many are under way."""
@@ -159,22 +159,23 @@ class RayExecutor:
     def _join(self) -> None:
         import ray
 
-        if self._joined:
-            return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if self._address == "local":
             quiet["include_dashboard"] = False
         try:
             _reach(self._address)
+            # Ray prints what it hears of dead nodes to standard output, which is for results.
+            self._joined.enter_context(redirect_stdout(StringIO()))
+            self._joined.callback(ray.shutdown)
             ray.init(address=self._address, **quiet, **self._options)
         except (RuntimeError, ValueError, OSError) as error:
+            self._joined.close()
             reason = str(error).partition("\n")[0].rstrip(".")
             raise ClusterError(
                 f"Ray cluster {self._address}: cannot be joined ({reason}); start one with "
                 "ray start --head, or use --ray local"
             ) from None
-        self._joined = True
 
 
 def _reach(address: str) -> None:

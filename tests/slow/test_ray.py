@@ -221,6 +221,18 @@ def test_a_driver_that_is_killed_asks_for_the_missing_shards_only(tmp_path, clus
     assert files(tmp_path / "ray") == files(tmp_path / "alone")
 
 
+def test_a_node_that_dies_is_not_told_of_on_standard_output(tmp_path, cluster):
+    problems = stages.make_problems(Workspace(tmp_path), "fol.deduction", "train", 600)
+    doing = ["chains", problems.path, "--ray", cluster.address, "--json"]
+    driver = subprocess.Popen(
+        command(tmp_path, *doing), cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    kill_node(cluster)
+
+    assert json.loads(driver.communicate()[0])["count"] == 600
+    assert driver.returncode == 0
+
+
 def test_a_server_that_refuses_is_one_line_on_the_terminal(tmp_path, cluster):
     problems = problems_in(tmp_path)
     with teaching(0.01, 30) as server:
