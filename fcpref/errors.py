@@ -70,6 +70,10 @@ class EndpointError(FcprefError):
     """A server is down, refuses, or answers with something unusable."""
 
 
+class ClusterError(FcprefError):
+    """A cluster is down, runs other code, or lost a piece of work for good."""
+
+
 class EvaluationError(FcprefError):
     """Trials cannot be summarised or compared."""
 

@@ -21,7 +21,7 @@ from fcpref.shell.stages_data import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fcpref.shell.engines.base import Engine, OnReply, Request
     from fcpref.shell.store import Artifact
@@ -137,7 +137,35 @@ def _identified(recording: Artifact) -> dict[str, object]:
 
 
 def _by_openai(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
-    engine = OpenAIEngine(
+    engine = checked_server(workspace, problems, solver)
+    return model_chains(workspace, problems, engine, solver.plan)
+
+
+def checked_server(workspace: Workspace, problems: Artifact, solver: Solver) -> OpenAIEngine:
+    """Return the engine that asks the solver's server, having checked it when there is work to do.
+
+    Raises:
+        UsageError: the endpoint or the model's name is missing.
+        EndpointError: the server does not answer, or not to the longest prompt.
+    """
+    engine = openai_engine(solver, workspace.progress.note)
+    if not model_chains_made(workspace, problems, engine, solver.plan):
+        engine.check(_openings(problems, engine, solver.plan))
+    return engine
+
+
+def openai_engine(solver: Solver, note: Callable[[str], None]) -> OpenAIEngine:
+    """Return the engine that asks the solver's server; it has not asked yet.
+
+    Args:
+        solver: names server and model.
+        note: told what the server does otherwise than asked.
+
+    Raises:
+        UsageError: the endpoint or the model's name is missing.
+        EndpointError: the endpoint is no URL.
+    """
+    return OpenAIEngine(
         endpoint=_needed(solver.endpoint, "--endpoint"),
         model=_needed(solver.model, "--model"),
         sampling=evolve(solver.sampling, reply_tokens=solver.plan.limits.reply_tokens),
@@ -145,11 +173,8 @@ def _by_openai(workspace: Workspace, problems: Artifact, solver: Solver) -> Arti
         patience=solver.patience,
         prices=solver.prices,
         budget=solver.budget,
-        note=workspace.progress.note,
+        note=note,
     )
-    if not model_chains_made(workspace, problems, engine, solver.plan):
-        engine.check(_openings(problems, engine, solver.plan))
-    return model_chains(workspace, problems, engine, solver.plan)
 
 
 def _openings(problems: Artifact, engine: Engine, plan: SamplePlan) -> Sequence[Request]:

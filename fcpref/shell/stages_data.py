@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from attrs import fields
+from attrs import fields, frozen
 
 from fcpref.core.canon import content_id, short
 from fcpref.core.chains import Chain, Limits, PromptSpec
 from fcpref.core.codec import structure, unstructure
 from fcpref.core.problems import Problem, Split, problem_id
 from fcpref.core.problems.problem import SPLITS
-from fcpref.core.scores import ScoredChain
+from fcpref.core.scores import ScoredChain, Verdict
 from fcpref.core.seeds import derive
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, CodecError, ProblemError, UsageError
@@ -34,7 +35,7 @@ from fcpref.shell.versions import redone, versions_of
 from fcpref.shell.workspace import work_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from fcpref.core.functions import Grammar
@@ -42,6 +43,26 @@ if TYPE_CHECKING:
     from fcpref.shell.engines.base import Engine
     from fcpref.shell.logs import StageLog
     from fcpref.shell.workspace import Workspace
+
+
+@frozen(kw_only=True)
+class Sampled:
+    """What sampling comes to.
+
+    Attributes:
+        chains: as values or canonical bytes.
+        reached: the replies that they were made of; none where nothing is recorded.
+    """
+
+    chains: Sequence[object]
+    reached: Iterable[Recorded]
+
+
+Sampler = Callable[[Sequence[Problem], SamplePlan, Recording | None], Sampled]
+"""Solves problems elsewhere; adds the replies to the recording, if any."""
+
+Scorer = Callable[["Workspace", Artifact], Iterable[object]]
+"""Returns an artifact's chains with their scores, as values or canonical bytes."""
 
 _PLAN = tuple(one.name for one in fields(SamplePlan))
 _TRIES_A_PROBLEM = 20
@@ -210,6 +231,7 @@ def oracle_chains(
     grammar: Grammar = "python",
     *,
     without: tuple[str, ...] = (),
+    sampler: Sampler | None = None,
 ) -> Artifact:
     """Solve problems symbolically; stage ``chains``, one a problem.
 
@@ -219,6 +241,7 @@ def oracle_chains(
         limits: of each chain.
         grammar: how calls are written.
         without: functions that are not on offer; the oracle calls them all the same, and fails.
+        sampler: does it elsewhere, the same way; None does it here.
     """
     prompt = PromptSpec(detail="signatures", grammar=grammar, without=without)
     plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits())
@@ -227,7 +250,11 @@ def oracle_chains(
     parts = {"problems": problems.id, "engine": "oracle", "plan": unstructure(plan)}
 
     def make(log: StageLog) -> Artifact:
-        chains = _sampled(workspace, values, OracleEngine(values), plan, "oracle", log)
+        chains: Sequence[object]
+        if sampler is not None:
+            chains = sampler(values, plan, None).chains
+        else:
+            chains = _sampled(workspace, values, OracleEngine(values), plan, "oracle", log)
         spec = {**unstructure(plan), "identity": {"engine": "oracle"}}
         return workspace.write(
             "chains", chains, parents=(problems.id,), spec=spec, versions=versions
@@ -237,12 +264,23 @@ def oracle_chains(
 
 
 def model_chains(
-    workspace: Workspace, problems: Artifact, engine: Engine, plan: SamplePlan
+    workspace: Workspace,
+    problems: Artifact,
+    engine: Engine,
+    plan: SamplePlan,
+    sampler: Sampler | None = None,
 ) -> Artifact:
     """Let a live engine solve problems; stage ``chains``, with its recording as second parent.
 
     Replies are recorded as they come. An interrupted run goes on from them, wherever it broke off:
     while it recorded, when it had sealed, or when it had written the chains.
+
+    Args:
+        workspace: where to write.
+        problems: what to solve.
+        engine: who solves; with a sampler, only its identity counts.
+        plan: how many chains, with which prompt, within which limits.
+        sampler: asks an engine of that identity elsewhere; None asks it here.
 
     Raises:
         ArtifactError: another run is recording the same.
@@ -269,14 +307,19 @@ def model_chains(
         sealed = workspace.recall(finished, "recording")
         recording.know(sealed.values(Recorded) if sealed else ())
         log.write("recording", model=label, recorded_before=len(recording.replies))
-        live = RecordingEngine(engine, recording)
-        chains = _sampled(workspace, values, live, plan, label, log, usage=engine)
+        if sampler is not None:
+            sampled = sampler(values, plan, recording)
+        else:
+            live = RecordingEngine(engine, recording)
+            chains = _sampled(workspace, values, live, plan, label, log, usage=engine)
+            sampled = Sampled(chains=chains, reached=live.reached.values())
         # What no chain of this run reached is of another version of the functions.
-        unreached = len(recording.replies) - len(live.reached)
-        log.write("sealing", replies=len(live.reached), unreached=unreached)
-        sealed = seal(workspace.local, live.reached.values(), header)
+        reached = tuple(sampled.reached)
+        unreached = len(recording.replies) - len(reached)
+        log.write("sealing", replies=len(reached), unreached=unreached)
+        sealed = seal(workspace.local, reached, header)
         workspace.record(finished, {"id": sealed.id})
-        return _write_chains(workspace, chains, problems, sealed)
+        return _write_chains(workspace, sampled.chains, problems, sealed)
 
     with Recording(part, header) as recording:
         # Under the lock: another run may have finished this since we looked.
@@ -353,7 +396,7 @@ def parent(artifact: Artifact, index: int) -> str:
 
 
 def _write_chains(
-    workspace: Workspace, chains: tuple[Chain, ...], problems: Artifact, recording: Artifact
+    workspace: Workspace, chains: Sequence[object], problems: Artifact, recording: Artifact
 ) -> Artifact:
     return workspace.write(
         "chains",
@@ -393,8 +436,13 @@ def _sampled(
         return chains
 
 
-def score(workspace: Workspace, chains: Artifact) -> Artifact:
+def score(workspace: Workspace, chains: Artifact, scorer: Scorer | None = None) -> Artifact:
     """Execute chains again and judge them; stage ``scores``.
+
+    Args:
+        workspace: where to write.
+        chains: what to judge.
+        scorer: does it elsewhere, the same way; None does it here.
 
     Raises:
         ArtifactError: the chains' problems are not here.
@@ -403,24 +451,28 @@ def score(workspace: Workspace, chains: Artifact) -> Artifact:
     versions = versions_of(problems.values(Problem))
 
     def make(log: StageLog) -> Artifact:
-        scored = list(rescored(workspace, chains))
-        own = [item for item in scored if item.chain.own]
-        correct = sum(item.score.correct for item in own)
-        log.write("scored", chains=len(own), correct=correct, completed=len(scored) - len(own))
         parents = (chains.id, problems.id)
-        return workspace.write("scores", scored, parents=parents, versions=versions)
+        scored = (scorer or rescored)(workspace, chains)
+        made = workspace.write("scores", scored, parents=parents, versions=versions)
+        records: Any = made.records
+        own = [record for record in records if "completed_from" not in record["chain"]]
+        correct = sum(record["score"]["verdict"] == Verdict.CORRECT for record in own)
+        log.write("scored", chains=len(own), correct=correct, completed=len(records) - len(own))
+        return made
 
     return workspace.once("scores", {"chains": chains.id, **redone(versions)}, make)
 
 
-def scores_of(workspace: Workspace, names: Sequence[str]) -> list[Artifact]:
-    """Return artifacts of scores by name; those of chains are scored.
+def scores_of(
+    workspace: Workspace, names: Sequence[str], scorer: Scorer | None = None
+) -> list[Artifact]:
+    """Return artifacts of scores by name; those of chains are scored, by the scorer if any.
 
     Raises:
         ArtifactError: there is no such artifact, or its problems are not here.
     """
     found = [workspace.locate(name, "chains", "scores") for name in names]
-    return [score(workspace, one) if one.header.stage == "chains" else one for one in found]
+    return [score(workspace, one, scorer) if one.header.stage == "chains" else one for one in found]
 
 
 def rescored(workspace: Workspace, chains: Artifact) -> Iterator[ScoredChain]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +28,7 @@ from fcpref.shell.models import (
     public_name,
     resolve,
 )
+from fcpref.shell.progress import SILENT
 from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import (
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fcpref.core.chains import PromptSpec
+    from fcpref.shell.engines.base import Engine
 
 Kind = Literal["sft", "dpo"]
 
@@ -98,6 +101,20 @@ def _sampled(
         return model_chains(workspace, problems, local.engine(sampling), plan)
 
     return workspace.once("chains", parts, make)
+
+
+@functools.lru_cache(maxsize=1)
+def local_engine(model: str, sampling: Sampling) -> Engine:
+    """Return an engine with a model that stays loaded, for a worker that does task after task.
+
+    Args:
+        model: the model's name, resolved on this machine.
+        sampling: how replies are drawn.
+
+    Raises:
+        ModelError: the model cannot be found or loaded.
+    """
+    return LocalModel(resolve(ModelName.parse(model), SILENT.note)).engine(sampling)
 
 
 def evaluate(

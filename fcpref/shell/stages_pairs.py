@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fcpref.core.chains import STUDENT, prompt_of
@@ -56,18 +57,28 @@ _LICENCES = (
 _SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 
 
-def pairs(workspace: Workspace, scores: Sequence[Artifact], spec: PairSpec) -> Artifact:
+Pairer = Callable[["Workspace", "Sequence[Artifact]", PairSpec], "Sequence[object]"]
+"""Returns the pairs of scored chains, as values or canonical bytes."""
+
+
+def pairs(
+    workspace: Workspace,
+    scores: Sequence[Artifact],
+    spec: PairSpec,
+    pairer: Pairer | None = None,
+) -> Artifact:
     """Pair correct with incorrect chains; stage ``pairs``.
 
     Args:
         workspace: where to write.
         scores: scored chains; those of one problem are paired whichever artifact they are in.
         spec: how pairs are drawn.
+        pairer: does it elsewhere, the same way; None does it here.
     """
     ids = tuple(sorted({artifact.id for artifact in scores}))
 
     def make(log: StageLog) -> Artifact:
-        made = repaired(workspace, scores, spec)
+        made = (pairer or repaired)(workspace, scores, spec)
         log.write("paired", pairs=len(made))
         return workspace.write("pairs", made, parents=ids, spec=unstructure(spec))
 

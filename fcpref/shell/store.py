@@ -94,13 +94,17 @@ def write_artifact(
     Args:
         folder: the root under which ``stage/NAME`` is made.
         stage: the stage's name.
-        values: records; they are sorted by their canonical bytes.
+        values: records; they are sorted by their canonical bytes. One that is bytes has been
+            encoded so before, by a worker.
         parents: ids of what they were made from.
         spec: settings.
         versions: library versions that the content depends on.
         out: write to this path instead.
     """
-    lines = sorted(canonical_bytes(unstructure(value)) for value in values)
+    lines = sorted(
+        value if isinstance(value, bytes) else canonical_bytes(unstructure(value))
+        for value in values
+    )
     header = Header(
         format=FORMAT,
         stage=stage,

@@ -195,7 +195,16 @@ def _once_key(stage: str, parts: Mapping[str, object]) -> str:
 @functools.cache
 def code_version() -> str:
     """Return a hash of core's source, so that changed code is not answered with old outputs."""
-    folder = Path(__file__).parent.parent / "core"
+    return _source_hash(Path(__file__).parent.parent / "core")
+
+
+@functools.cache
+def package_version() -> str:
+    """Return a hash of the whole package's source, which workers of a cluster must share."""
+    return _source_hash(Path(__file__).parent.parent)
+
+
+def _source_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())

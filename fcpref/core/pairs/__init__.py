@@ -1,6 +1,6 @@
 """Preference pairs: building them from scored chains, checking them, exporting them."""
 
-from fcpref.core.pairs.build import PairSpec, chain_pairs
+from fcpref.core.pairs.build import PairSpec, chain_pairs, drawn
 from fcpref.core.pairs.export import trl_row
 from fcpref.core.pairs.lint import Finding, lint
 from fcpref.core.pairs.lint_tokens import EncodedPair, lint_tokens
@@ -13,6 +13,7 @@ __all__ = [
     "PairSpec",
     "PreferencePair",
     "chain_pairs",
+    "drawn",
     "lint",
     "lint_tokens",
     "step_pairs",

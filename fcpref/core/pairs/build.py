@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from operator import itemgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from attrs import field, frozen
 from attrs.validators import ge
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from fcpref.core.scores import ScoredChain
 
     _Asked = tuple[str, Grammar, tuple[str, ...]]
+
+T = TypeVar("T")
 
 
 @frozen(kw_only=True)
@@ -60,8 +62,8 @@ def chain_pairs(scored: Iterable[ScoredChain], spec: PairSpec) -> tuple[Preferen
     return drawn(pairs, spec)
 
 
-def drawn(pairs: Sequence[PreferencePair], spec: PairSpec) -> tuple[PreferencePair, ...]:
-    """Return at most `spec.limit` of the pairs, drawn evenly."""
+def drawn(pairs: Sequence[T], spec: PairSpec) -> tuple[T, ...]:
+    """Return at most `spec.limit` of the pairs, drawn evenly; they come in order of problem."""
     if not spec.limit:
         return tuple(pairs)
     shuffled = list(pairs)
