@@ -520,13 +520,13 @@ def compare_prompts(session: Session, chains: tuple[str, ...]) -> None:
     """Compare what CHAINS (or scores) come to by the prompts that they were sampled with.
 
     A row for each prompt, compared with the prompt of the first CHAINS on the same problems.
+    Problems stand for all chains about them.
     """
-    from fcpref.shell.stages_data import scores_of
     from fcpref.shell.stages_prompts import compare_prompts as compare
-    from fcpref.shell.stages_prompts import results_data, results_text
+    from fcpref.shell.stages_prompts import results_data, results_text, scores_about
 
     workspace = session.workspace
-    results = compare(workspace, scores_of(workspace, chains))
+    results = compare(workspace, scores_about(workspace, chains))
     text = results_text(results)
     session.show(results_data(results), text.rstrip("\n"))
     if session.out:

@@ -182,7 +182,10 @@ def test_prompts_are_compared_by_a_table(made, fcpref, problems, tmp_path):
     told = fcpref("compare-prompts", *chains, "--out", tmp_path / "table.md")
     assert told.stdout.strip() == (tmp_path / "table.md").read_text().strip()
     assert "| signatures, 0 examples, python, without ApplyRule |" in told.stdout
-    refused(fcpref("compare-prompts", problems["id"]), "chains or scores")
+    # Problems stand for all chains about them.
+    assert made("compare-prompts", chains[0], problems["id"], other["id"]) == rows
+    bare = made("problems", "fol.deduction", "--count", 1, "--seed", 77)
+    refused(fcpref("compare-prompts", bare["id"]), "there are no chains about these problems")
 
 
 @pytest.mark.parametrize(

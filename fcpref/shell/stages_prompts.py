@@ -12,7 +12,8 @@ from fcpref.core.evaluation import JudgedTrial, PromptResult, Setting
 from fcpref.core.evaluation import compare_prompts as compare
 from fcpref.core.report import markdown, prompt_report
 from fcpref.core.scores import ScoredChain
-from fcpref.shell.stages_data import parent, plan_of, problems_by_id
+from fcpref.errors import ArtifactError
+from fcpref.shell.stages_data import parent, plan_of, problems_by_id, score
 from fcpref.shell.stages_models import trial_of
 
 if TYPE_CHECKING:
@@ -55,6 +56,26 @@ def compare_prompts(workspace: Workspace, scores: Sequence[Artifact]) -> tuple[P
             for setting, by_problem in settings.items()
         }
     )
+
+
+def scores_about(workspace: Workspace, names: Sequence[str]) -> list[Artifact]:
+    """Return scores by name; chains are scored, and problems stand for all chains about them.
+
+    Raises:
+        ArtifactError: there is no such artifact, or there are no chains about the problems.
+    """
+    found: list[Artifact] = []
+    for name in names:
+        artifact = workspace.locate(name, "chains", "scores", "problems")
+        if artifact.header.stage != "problems":
+            found.append(artifact)
+            continue
+        every = [workspace.locate(str(path), "chains") for path in workspace.paths("chains")]
+        about = [chains for chains in every if artifact.id in chains.header.parents]
+        if not about:
+            raise ArtifactError(f"{artifact.path}: there are no chains about these problems")
+        found += about
+    return [score(workspace, one) if one.header.stage == "chains" else one for one in found]
 
 
 def results_text(results: Sequence[PromptResult]) -> str:
