@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from benchmarks.quick import Row, seconds
-from fcpref.core.chains import Chain, Limits, PromptSpec, Reply, chat_rows
+from fcpref.core.chains import STUDENT, Chain, Limits, PromptSpec, Reply, chat_rows
 from fcpref.core.tasks import find_task
 from fcpref.shell.engines.base import OnReply, Request, Sampling
+from fcpref.shell.engines.local import load_on
 from fcpref.shell.engines.transformers import TransformersEngine
 from fcpref.shell.engines.turns import Turns
-from fcpref.shell.models import ModelName, load_model, load_tokenizer, resolve
+from fcpref.shell.models import ModelName, resolve
 from fcpref.shell.sampling import SamplePlan, sample_chains
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 BATCH = 64
+
+
+LIMITS = Limits(tokens=400, reply_tokens=64)
 
 
 @frozen(kw_only=True)
@@ -34,18 +38,18 @@ class Setting:
     """
 
     task: str = "fol.deduction"
-    problems: int = 64
-    prompt: PromptSpec
-    limits: Limits = Limits(tokens=400, reply_tokens=64)
-    dtype: str = "float32"
+    problems: int = BATCH
+    prompt: PromptSpec = STUDENT
+    limits: Limits = LIMITS
+    dtype: str = "auto"
 
 
 class PlainEngine:
     """`model.generate` over the left-padded batch of whole chats, one call a step."""
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:  # noqa: ANN401
-        """Keep the model."""
-        self.model, self.tokenizer = model, tokenizer
+    def __init__(self, model: Any, tokenizer: Any, reply_tokens: int) -> None:  # noqa: ANN401
+        """Keep the model, and how many tokens a reply may have."""
+        self.model, self.tokenizer, self.reply_tokens = model, tokenizer, reply_tokens
         self.turns = Turns(model, tokenizer)
         vocabulary = range(len(tokenizer))
         self.stops = [t for t in vocabulary if self.turns.ends(t, begun=True, tools=False)]
@@ -73,7 +77,7 @@ class PlainEngine:
         out = self.model.generate(
             **inputs,
             do_sample=False,
-            max_new_tokens=self.limits.reply_tokens,
+            max_new_tokens=self.reply_tokens,
             eos_token_id=self.stops,
             pad_token_id=tokenizer.pad_token_id or tokenizer.eos_token_id,
         )
@@ -83,41 +87,37 @@ class PlainEngine:
             _, text = self.turns.text(ids, last, tools=False)
             yield Reply(text=text, tokens=len(ids) + (last is not None))
 
-    limits = Limits()
 
+def sampling(name: str, setting: Setting) -> Row:
+    """Sample the same problems both ways, greedily.
 
-def run(name: str, setting: Setting) -> Row:
-    """Measure both on the same problems, greedily."""
+    Args:
+        name: the model's; an adapter is merged.
+        setting: what is sampled.
+    """
     resolved = resolve(ModelName.parse(name), print)
-    model: Any = load_model(resolved, dtype=setting.dtype)
-    if resolved.adapter is not None:
-        model = model.merge_and_unload()
-    model.eval()
-    tokenizer = load_tokenizer(resolved)
+    model, tokenizer = load_on(resolved, setting.dtype, "auto")
     task = find_task(setting.task)
     assert task.generate is not None
     problems = [task.generate({}, 3, "dev", index) for index in range(setting.problems)]
     plan = SamplePlan(prompt=setting.prompt, limits=setting.limits)
-    sampling = Sampling(reply_tokens=setting.limits.reply_tokens)
-    engine = TransformersEngine(model, tokenizer, name=name, revision="", sampling=sampling)
-    plain = PlainEngine(model, tokenizer)
-    plain.limits = setting.limits
+    greedy = Sampling(reply_tokens=setting.limits.reply_tokens)
+    engine = TransformersEngine(model, tokenizer, name=name, revision="", sampling=greedy)
+    plain = PlainEngine(model, tokenizer, setting.limits.reply_tokens)
     # Both load their kernels before the clock starts.
+    brief = SamplePlan(prompt=setting.prompt, limits=Limits(calls=1, reply_tokens=8))
     for one in (engine, plain):
-        sample_chains(problems[:2], one, SamplePlan(prompt=setting.prompt, limits=Limits(calls=1)))
-    made: dict[str, tuple[Chain, ...]] = {}
-
-    def sample(label: str, one: Any) -> None:  # noqa: ANN401
-        made[label] = sample_chains(problems, one, plan)
-
-    ours = seconds(lambda: sample("ours", engine))
-    theirs = seconds(lambda: sample("plain", plain))
-    pairs = list(zip(made["ours"], made["plain"], strict=True))
-    same = sum([t.reply for t in a.turns] == [t.reply for t in b.turns] for a, b in pairs)
+        sample_chains(problems[:2], one, brief)
+    made: list[tuple[Chain, ...]] = []
+    ours = seconds(lambda: made.append(sample_chains(problems, engine, plan)))
+    theirs = seconds(lambda: made.append(sample_chains(problems, plain, plan)))
+    same = sum(_replies(a) == _replies(b) for a, b in zip(*made, strict=True))
     count = len(problems)
     figure = f"{count / ours:.2f} chains/s"
-    peer = f"model.generate at each step {count / theirs:.2f} chains/s; same replies in {same} of {count}"
-    turns = sum(len(chain.turns) for chain in made["ours"])
-    tokens = sum(turn.tokens for chain in made["ours"] for turn in chain.turns)
-    print(f"{turns} replies, {tokens} tokens; {ours:.1f} s and {theirs:.1f} s")
-    return f"sample {count} chains, {setting.dtype}", figure, peer, theirs / ours
+    peer = f"model.generate {count / theirs:.2f} chains/s, same replies in {same} of {count}"
+    shown = f"sample {count} chains, {setting.prompt.shots} examples, {model.dtype}"
+    return shown.replace("torch.", ""), figure, peer, theirs / ours
+
+
+def _replies(chain: Chain) -> list[str]:
+    return [turn.reply for turn in chain.turns]

@@ -128,10 +128,21 @@ def slot_attention(model: Any) -> Iterator[None]:  # noqa: ANN401
     """Let a model attend to slots inside the block."""
     before = model.config._attn_implementation  # noqa: SLF001 - it has no public reader
     model.set_attn_implementation(ATTENTION)
+    head = model.get_output_embeddings().register_forward_pre_hook(_contiguous)
     try:
         yield
     finally:
+        head.remove()
         model.set_attn_implementation(before)
+
+
+def _contiguous(_module: object, given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """Copy the last states of all rows together.
+
+    They are a slice of the states of all tokens, and for such a one PyTorch copies the whole
+    vocabulary's weights once a row.
+    """
+    return (given[0].contiguous(), *given[1:])
 
 
 def encode_prefix(model: Any, ids: Sequence[int]) -> Cache | None:  # noqa: ANN401

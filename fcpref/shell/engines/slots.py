@@ -110,11 +110,11 @@ class Slots(Cache):
         keys, values = self._keys[layer_idx], self._values[layer_idx]
         keys[rows, :, columns] = key_states.transpose(1, 2)
         values[rows, :, columns] = value_states.transpose(1, 2)
+        # Cut before it is gathered: gathering copies.
+        keys, values = keys[:, :, : self._view.length], values[:, :, : self._view.length]
         if self._view.rows is None:
-            keys, values = keys[: len(rows)], values[: len(rows)]
-        else:
-            keys, values = keys[self._view.rows], values[self._view.rows]
-        return keys[:, :, : self._view.length], values[:, :, : self._view.length]
+            return keys[: len(rows)], values[: len(rows)]
+        return keys[self._view.rows], values[self._view.rows]
 
     def attend(
         self,
@@ -187,30 +187,20 @@ class Slots(Cache):
         values: torch.Tensor,
         scaling: float,
     ) -> torch.Tensor:
-        """Attend to the prefix and to the slots by one kernel each, and join what they found.
-
-        Each kernel also gives the logarithm of its sum of weights, which says how much its part
-        counts. PyTorch has no public function that returns it.
-        """
-        import torch
-
-        count = query.shape[2]
-        own: torch.Tensor
-        own, own_sum, *_ = torch.ops.aten._scaled_dot_product_efficient_attention(  # noqa: SLF001
-            query, keys, values, self._bias(query, keys), compute_log_sumexp=True, scale=scaling
-        )
+        """Attend to the prefix and to the slots by one kernel each, and join what they found."""
+        own, own_sum = _attended(query, keys, values, self._bias(query, keys), scaling)
         if not self.shared:
             return own
-        prefix_keys, prefix_values = self._prefix_keys[layer], self._prefix_values[layer]
-        before, before_sum, *_ = torch.ops.aten._scaled_dot_product_flash_attention(  # noqa: SLF001
+        before, before_sum = _attended(
             _by_head(query).unsqueeze(0),
-            prefix_keys.unsqueeze(0),
-            prefix_values.unsqueeze(0),
-            scale=scaling,
+            self._prefix_keys[layer].unsqueeze(0),
+            self._prefix_values[layer].unsqueeze(0),
+            None,
+            scaling,
         )
-        before_sum = _by_row(before_sum[0].unsqueeze(-1), len(query))
-        share = torch.sigmoid(before_sum - own_sum[:, :, :count].unsqueeze(-1))
-        joined: torch.Tensor = own + share * (_by_row(before[0], len(query)).float() - own)
+        rows = len(query)
+        share = (_by_row(before_sum[0].unsqueeze(-1), rows) - own_sum.unsqueeze(-1)).sigmoid()
+        joined: torch.Tensor = own + share * (_by_row(before[0], rows).float() - own)
         return joined
 
     def _bias(self, query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
@@ -320,7 +310,43 @@ def _has_kernels(query: torch.Tensor) -> bool:
     """Tell whether there are fused kernels for such queries."""
     import torch
 
-    return query.device.type == "cuda" and query.dtype in {torch.bfloat16, torch.float16}
+    return query.device.type == "cpu" or (
+        query.device.type == "cuda" and query.dtype in {torch.bfloat16, torch.float16}
+    )
+
+
+def _attended(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    bias: torch.Tensor | None,
+    scaling: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attend by a fused kernel.
+
+    PyTorch has no public function that also returns the logarithm of each query's sum of weights,
+    which says how much this part of the attention counts beside another one.
+
+    Returns:
+        What was found, rows x heads x queries x size, and those logarithms, rows x heads x queries.
+    """
+    import torch
+
+    kernels = torch.ops.aten
+    if query.device.type == "cpu":
+        found, sums = kernels._scaled_dot_product_flash_attention_for_cpu(  # noqa: SLF001
+            query, keys, values, attn_mask=bias, scale=scaling
+        )
+    elif bias is None:
+        found, sums, *_ = kernels._scaled_dot_product_flash_attention(  # noqa: SLF001
+            query, keys, values, scale=scaling
+        )
+    else:
+        found, sums, *_ = kernels._scaled_dot_product_efficient_attention(  # noqa: SLF001
+            query, keys, values, bias, compute_log_sumexp=True, scale=scaling
+        )
+    # One of them pads the sums.
+    return found, sums[:, :, : query.shape[2]]
 
 
 AttentionInterface.register(ATTENTION, _attention)
