@@ -379,6 +379,13 @@ def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--calls", type=click.IntRange(1), default=18, show_default=True, help="A chain.")
 @click.option("--tokens", type=click.IntRange(1), default=800, show_default=True, help="A chain.")
 @click.option(
+    "--dtype",
+    type=click.Choice(["auto", "bfloat16", "float16", "float32"]),
+    default="auto",
+    show_default=True,
+    help="Of a model on this machine; auto is bfloat16 where the hardware has it.",
+)
+@click.option(
     "--concurrency",
     type=click.IntRange(1),
     default=8,
@@ -438,6 +445,7 @@ def chains(
     solver = Solver(
         engine=engine,
         model=options["model"] or (_STUDENT if engine == "transformers" else None),
+        dtype=options["dtype"],
         endpoint=options["endpoint"],
         recording=options["recording"],
         concurrency=options["concurrency"],

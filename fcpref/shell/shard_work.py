@@ -100,7 +100,7 @@ def _live_engine(solver: Solver, problems: Sequence[Problem]) -> Engine:
     from fcpref.shell.stages_models import local_engine
 
     sampling = evolve(solver.sampling, reply_tokens=solver.plan.limits.reply_tokens)
-    return local_engine(solver.model or "", sampling)
+    return local_engine(solver.model or "", sampling, solver.dtype)
 
 
 @_work

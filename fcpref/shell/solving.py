@@ -35,6 +35,7 @@ class Solver:
     Attributes:
         engine: oracle, replay, openai or transformers.
         model: the model's name; with openai, the server's own name of it.
+        dtype: of a model on this machine, see `load_model`.
         endpoint: base URL of an OpenAI-compatible server.
         recording: what engine replay answers from, by path or by the start of its id.
         concurrency: requests to a server at once.
@@ -49,6 +50,7 @@ class Solver:
 
     engine: str
     model: str | None = None
+    dtype: str = "auto"
     endpoint: str | None = None
     recording: str | None = None
     concurrency: int = 8
@@ -199,7 +201,7 @@ def _by_transformers(workspace: Workspace, problems: Artifact, solver: Solver) -
     from fcpref.shell.stages_models import local_chains
 
     model = _needed(solver.model, "--model")
-    return local_chains(workspace, problems, model, solver.plan, solver.sampling)
+    return local_chains(workspace, problems, model, solver.plan, solver.sampling, solver.dtype)
 
 
 _ENGINES = {

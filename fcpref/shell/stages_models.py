@@ -104,17 +104,18 @@ def _sampled(
 
 
 @functools.lru_cache(maxsize=1)
-def local_engine(model: str, sampling: Sampling) -> Engine:
+def local_engine(model: str, sampling: Sampling, dtype: str = "auto") -> Engine:
     """Return an engine with a model that stays loaded, for a worker that does task after task.
 
     Args:
         model: the model's name, resolved on this machine.
         sampling: how replies are drawn.
+        dtype: of the model, see `load_model`.
 
     Raises:
         ModelError: the model cannot be found or loaded.
     """
-    return LocalModel(resolve(ModelName.parse(model), SILENT.note)).engine(sampling)
+    return LocalModel(resolve(ModelName.parse(model), SILENT.note), dtype).engine(sampling)
 
 
 def evaluate(

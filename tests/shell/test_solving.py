@@ -12,6 +12,7 @@ from fcpref.shell.engines.base import Sampling
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.solving import Solver, solve
 from fcpref.shell.workspace import Workspace
+from tests.tiny_model import byte_tokenizer, save_tiny
 
 
 @pytest.fixture
@@ -63,3 +64,20 @@ def test_a_recording_of_other_problems_is_refused(workspace, problems):
 
     with pytest.raises(UsageError, match="is not a recording of"):
         solve(workspace, problems, solver("replay", recording=recording.id))
+
+
+def test_a_model_is_loaded_as_asked_for(workspace, problems, tmp_path):
+    model = f"path:{save_tiny(tmp_path / 'tiny', byte_tokenizer()).folder}"
+    plan = SamplePlan(samples=1, prompt=STUDENT, limits=Limits(calls=1, reply_tokens=4))
+    made = {
+        dtype: solve(
+            workspace,
+            problems,
+            evolve(solver("transformers", model=model, dtype=dtype), plan=plan),
+        )
+        for dtype in ("float32", "bfloat16")
+    }
+
+    for dtype, chains in made.items():
+        assert chains.header.spec["identity"]["dtype"] == dtype
+    assert made["float32"].id != made["bfloat16"].id

@@ -390,6 +390,18 @@ def test_equal_prompts_are_fed_once(model, tokenizer, monkeypatch) -> None:
     assert max(fed[1:]) == 6
 
 
+def test_the_output_layer_is_fed_contiguous_states(model, tokenizer) -> None:
+    fed: list[bool] = []
+    hook = model.lm_head.register_forward_hook(
+        lambda _, given, __: fed.append(given[0].is_contiguous())
+    )
+    run(engine_of(model, tokenizer), openings())
+    hook.remove()
+    assert fed
+    # But for the prefix, which is one row.
+    assert all(fed[1:])
+
+
 def test_what_follows_may_be_another_chain(model, tokenizer, expected) -> None:
     waiting = openings()
     replies: Replies = {}
@@ -473,6 +485,13 @@ def kernel(query, keys, values, bias=None, *, scale, **_):
     return found.transpose(1, 2).contiguous().transpose(1, 2), padded if bias is not None else sums
 
 
+def test_attention_without_fused_kernels_finds_the_same(
+    model, tokenizer, expected, monkeypatch
+) -> None:
+    monkeypatch.setattr(slots, "_kernels_for", lambda _: "")
+    assert run(engine_of(model, tokenizer), openings()) == expected
+
+
 @pytest.mark.parametrize("fixed", [False, True])
 def test_fused_kernels_find_the_same(model, tokenizer, expected, monkeypatch, fixed) -> None:
     used: list[int] = []
@@ -480,7 +499,7 @@ def test_fused_kernels_find_the_same(model, tokenizer, expected, monkeypatch, fi
         monkeypatch.setattr(
             torch.ops.aten, name, lambda *of, **named: used.append(1) or kernel(*of, **named)
         )
-    monkeypatch.setattr(slots, "_has_kernels", lambda _: True)
+    monkeypatch.setattr(slots, "_kernels_for", lambda _: "cuda")
     shaped(monkeypatch, fixed=fixed)
     assert run(engine_of(model, tokenizer), openings()) == expected
     assert used

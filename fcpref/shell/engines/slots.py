@@ -144,8 +144,7 @@ class Slots(Cache):
         groups, tokens = query.shape[1] // heads, query.shape[2]
         # All queries of one key head go together: keys and values are read once, not per query.
         grouped = query.reshape(rows, heads, groups * tokens, size)
-        plain = window is None and softcap is None
-        if plain and _has_kernels(query):
+        if window is None and softcap is None and _kernels_for(query):
             found = self._fused(layer, grouped, keys, values, scaling)
         else:
             scores = self._scores(layer, grouped * scaling, keys)
@@ -306,13 +305,13 @@ def _by_row(states: torch.Tensor, rows: int) -> torch.Tensor:
     return states.view(heads, rows, -1, size).transpose(0, 1)
 
 
-def _has_kernels(query: torch.Tensor) -> bool:
-    """Tell whether there are fused kernels for such queries."""
+def _kernels_for(query: torch.Tensor) -> str:
+    """Return the kind of device whose fused kernels take such queries; empty when none does."""
     import torch
 
-    return query.device.type == "cpu" or (
-        query.device.type == "cuda" and query.dtype in {torch.bfloat16, torch.float16}
-    )
+    device = query.device.type
+    fused = device == "cpu" or query.dtype in {torch.bfloat16, torch.float16}
+    return device if fused and device in {"cpu", "cuda"} else ""
 
 
 def _attended(
@@ -333,7 +332,7 @@ def _attended(
     import torch
 
     kernels = torch.ops.aten
-    if query.device.type == "cpu":
+    if _kernels_for(query) == "cpu":
         found, sums = kernels._scaled_dot_product_flash_attention_for_cpu(  # noqa: SLF001
             query, keys, values, attn_mask=bias, scale=scaling
         )
