@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from benchmarks import generation, quick, server
+from fcpref.core.chains import STUDENT, PromptSpec
 
 
 def main() -> None:
@@ -17,14 +18,22 @@ def main() -> None:
         metavar="NAME",
         help="also sample from a model (default: %(const)s)",
     )
-    model = parser.parse_args().model
-    results = [quick.calls(), quick.startup(), quick.scoring()]
-    results += [generation.generation(task) for task in generation.PEERS]
-    results.append(server.run())
-    if model:
-        from benchmarks import lockstep
+    parser.add_argument("--only-model", action="store_true", help="leave out all the rest")
+    parser.add_argument("--shots", type=int, default=0, help="worked examples in the prompt")
+    parser.add_argument("--problems", type=int, default=64, help="chains to sample")
+    parser.add_argument("--dtype", default="auto", help="of the model")
+    given = parser.parse_args()
+    results = []
+    if not given.only_model:
+        results += [quick.calls(), quick.startup(), quick.scoring()]
+        results += [generation.generation(task) for task in generation.PEERS]
+        results.append(server.run())
+    if given.model:
+        from benchmarks import sampling
 
-        results.append(lockstep.run(model))
+        prompt = PromptSpec(detail="help", shots=given.shots) if given.shots else STUDENT
+        setting = sampling.Setting(problems=given.problems, prompt=prompt, dtype=given.dtype)
+        results.append(sampling.sampling(given.model, setting))
     for name, ours, peer, faster in results:
         ratio = "" if faster is None else f"{faster:.2f}x"
         print(f"{name:38} {ours:>18} {ratio:>7}  {peer}")
