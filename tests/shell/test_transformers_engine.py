@@ -311,7 +311,7 @@ def test_longer_chains_leave_room_for_fewer(model, tokenizer, expected, monkeypa
     monkeypatch.setattr(
         schedule.Schedule,
         "_restart",
-        lambda own, shape: restarts.append(shape.rows) or restart(own, shape),
+        lambda own, shape, on_reply: restarts.append(shape.rows) or restart(own, shape, on_reply),
     )
     shaped(monkeypatch, fixed=fixed, length=60, tokens=400, rows=6)
     assert run(engine_of(model, tokenizer), openings()) == expected
@@ -339,6 +339,23 @@ def test_out_of_memory_means_fewer_chains_and_the_same_replies(
     shaped(monkeypatch, fixed=fixed, rows=8, tokens=8_192, length=512)
     assert run(engine_of(model, tokenizer, sampling), requests) == calm
     assert sorted(set(passes), reverse=True) == [8, 4, 2, 1]
+
+
+def test_replies_that_had_ended_when_memory_ran_out_go_on(
+    model, tokenizer, expected, monkeypatch
+) -> None:
+    failed: list[int] = []
+    decode = schedule.Schedule._decode
+
+    def failing(own, ready):
+        if own._ended and len(failed) < 3:
+            failed.append(len(own._ended))
+            raise torch.OutOfMemoryError
+        return decode(own, ready)
+
+    monkeypatch.setattr(schedule.Schedule, "_decode", failing)
+    assert run(engine_of(model, tokenizer), openings()) == expected
+    assert len(failed) == 3
 
 
 def test_a_chain_that_never_fits_is_told(model, tokenizer, monkeypatch) -> None:

@@ -122,7 +122,7 @@ class Schedule:
             except torch.OutOfMemoryError:
                 out_of_memory = True
             if out_of_memory:  # outside of the handler, which holds on to the failed pass
-                self._restart(self._shape.fewer())
+                self._restart(self._shape.fewer(), on_reply)
         return self._elsewhere
 
     def _row(self, request: Request, text: str, ids: Sequence[int]) -> Row:
@@ -132,7 +132,7 @@ class Schedule:
 
     def _cycle(self, on_reply: OnReply) -> None:
         self._admit()
-        if self._grown():
+        if self._grown(on_reply):
             return
         ready = [row for row in self._rows if row.ready is not None]
         waiting = [row for row in self._rows if row.feed]
@@ -170,14 +170,14 @@ class Schedule:
                 first.twins.append(row)
                 row.feed = []
 
-    def _grown(self) -> bool:
+    def _grown(self, on_reply: OnReply) -> bool:
         """Make the slots longer where a chain needs that; tell whether all had to start again."""
         needed = max(row.column + len(row.feed) + 1 for row in self._rows)
         if needed <= self._shape.length:
             return False
         longer = self._shape.longer(needed)
         if longer.rows < self._shape.rows:
-            self._restart(longer)
+            self._restart(longer, on_reply)
             return True
         self._shape = longer
         passes = self._sure_passes()
@@ -185,17 +185,13 @@ class Schedule:
         passes.slots.grow(longer.length)
         return False
 
-    def _restart(self, shape: Shape) -> None:
+    def _restart(self, shape: Shape, on_reply: OnReply) -> None:
         """Put all chains back into the queue, to be fed from their beginning into other slots."""
-        ended = {id(row) for row, _ in self._ended}
+        # Replies that have ended need no slot; what follows them does.
+        self._settle(on_reply)
         for row in reversed(self._rows):
-            row.slot, row.column, row.twins = -1, 0, []
-            if id(row) in ended:
-                continue
-            again = self._row(row.request, row.text, self._shared + row.seen)
-            self._queue.appendleft(again)
-        self._rows = [row for row in self._rows if id(row) in ended]
-        self._shape, self._passes = shape, None
+            self._queue.appendleft(self._row(row.request, row.text, self._shared + row.seen))
+        self._rows, self._shape, self._passes = [], shape, None
         _free_memory()
 
     def _extend(self, waiting: list[Row]) -> tuple[torch.Tensor, list[tuple[int, Row]]]:
