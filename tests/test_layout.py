@@ -55,7 +55,15 @@ def python(code, **variables):
 
 
 @pytest.mark.parametrize(
-    "module", ["fcpref", "fcpref.errors", "fcpref.core.tasks", "fcpref.core.functions.proving"]
+    "module",
+    [
+        "fcpref",
+        "fcpref.errors",
+        "fcpref.core.tasks",
+        "fcpref.core.functions.proving",
+        "fcpref.shell.stages",
+        "fcpref.shell.solving",
+    ],
 )
 def test_importing_is_light(module):
     loaded = set(python(LOADED.format(module=module)))

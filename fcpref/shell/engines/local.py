@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from fcpref.shell.engines.replicas import Replicas, ReplicasEngine
-from fcpref.shell.engines.transformers import TransformersEngine
 from fcpref.shell.models import (
     ResolvedModel,
     load_model,
@@ -17,6 +15,7 @@ from fcpref.shell.models import (
 
 if TYPE_CHECKING:
     from fcpref.shell.engines.base import Engine, Sampling
+    from fcpref.shell.engines.replicas import Replicas
 
 
 class LocalModel:
@@ -37,6 +36,9 @@ class LocalModel:
         Raises:
             ModelError: the model cannot be loaded, or has no chat template.
         """
+        from fcpref.shell.engines.replicas import Replicas, ReplicasEngine
+        from fcpref.shell.engines.transformers import TransformersEngine
+
         name, revision = public_name(self._resolved), self._resolved.revision
         if isinstance(self._loaded, Replicas):
             tokenizer = load_tokenizer(self._resolved)
@@ -55,6 +57,8 @@ class LocalModel:
     @functools.cached_property
     def _loaded(self) -> Replicas | tuple[Any, Any]:
         import torch
+
+        from fcpref.shell.engines.replicas import Replicas
 
         count = torch.cuda.device_count()
         load = functools.partial(load_on, self._resolved, self.dtype)
