@@ -322,6 +322,11 @@ def load_model(
         return model.train(trainable)
 
 
+def on_gpu() -> bool:
+    """Tell whether `load_model` puts models onto a GPU."""
+    return _device("auto").type == "cuda"
+
+
 def loaded_dtype(dtype: str, device: str) -> str:
     """Return the name of the dtype that `load_model` gives a model.
 

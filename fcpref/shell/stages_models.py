@@ -24,6 +24,7 @@ from fcpref.shell.logs import StageLog, stage_log
 from fcpref.shell.models import (
     ModelName,
     ResolvedModel,
+    on_gpu,
     public_name,
     resolve,
 )
@@ -146,7 +147,8 @@ def evaluate(
     """
     check_prompt(prompt, problems.values(Problem), workspace.progress.note)
     resolved = resolve(ModelName.parse(model), workspace.progress.note)
-    local = LocalModel(resolved)
+    # bfloat16 on a processor would make the figures depend on which one it is.
+    local = LocalModel(resolved, "auto" if on_gpu() else "float32")
     plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits())
     ways = [(plan, Sampling())]
     if samples:
