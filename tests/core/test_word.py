@@ -371,7 +371,7 @@ def test_knobs_are_typed():
 
 
 def test_the_worked_examples_score_correct():
-    assert [exemplar.problem.difficulty for exemplar in TASK.exemplars] == [1, 2, 3, 4]
+    assert [exemplar.problem.difficulty for exemplar in TASK.exemplars] == [1, 2, 3, 4, 2, 3, 5, 6]
     for exemplar in TASK.exemplars:
         chain_ = TASK.oracle_chain(exemplar.problem, Limits())
         assert TASK.score(chain_, exemplar.problem).correct

@@ -29,6 +29,7 @@ from fcpref.core.functions.tool_calls import arguments_text
 from fcpref.core.tasks import find_task
 from fcpref.core.training import trained_replies
 from fcpref.errors import TrainingError
+from fcpref.shell.engines import schedule
 from fcpref.shell.engines.base import Request, Sampling
 from fcpref.shell.engines.transformers import TransformersEngine
 from fcpref.shell.tokens import encode_chain
@@ -130,7 +131,7 @@ def _fed(tokenizer, opening, chain, toolbox, problem, monkeypatch, tools=()) -> 
         for token in (*tokenizer(turn.reply)["input_ids"], tokenizer.eos_token_id)
     ]
     script = iter(said)
-    monkeypatch.setattr(engine, "_choose", lambda rows, _: [0 if rows[0].waiting else next(script)])
+    monkeypatch.setattr(schedule, "choose", lambda *_: [next(script)])
     fed: list[int] = []
     forward = model.forward
 

@@ -291,7 +291,8 @@ def test_passes_of_fixed_shape_say_the_same(
 
 @pytest.mark.parametrize("fixed", [False, True])
 def test_slots_grow_with_their_chains(model, tokenizer, expected, monkeypatch, fixed) -> None:
-    monkeypatch.setattr(memory, "_ROOM", 1)
+    monkeypatch.setattr(memory, "_GPU_ROOM", 1)
+    monkeypatch.setattr(memory, "_CPU_ROOM", 1)
     monkeypatch.setattr(memory, "_STEP", 1)
     grown: list[int] = []
     grow = Slots.grow
@@ -304,7 +305,8 @@ def test_slots_grow_with_their_chains(model, tokenizer, expected, monkeypatch, f
 
 @pytest.mark.parametrize("fixed", [False, True])
 def test_longer_chains_leave_room_for_fewer(model, tokenizer, expected, monkeypatch, fixed) -> None:
-    monkeypatch.setattr(memory, "_ROOM", 1)
+    monkeypatch.setattr(memory, "_GPU_ROOM", 1)
+    monkeypatch.setattr(memory, "_CPU_ROOM", 1)
     monkeypatch.setattr(memory, "_STEP", 1)
     restarts: list[int] = []
     restart = schedule.Schedule._restart
@@ -371,7 +373,8 @@ def test_memory_is_planned_in_tokens(model) -> None:
     small = plan_memory(model, longest=100, prefix=50, rows=0)
     assert small.tokens * token_bytes(model) < psutil.virtual_memory().total / 4
     assert token_bytes(model) == 2 * 2 * 2 * 8 * 4
-    assert shape_of(100, 10_000, 64, fixed=False).rows == 10_000 // 640
+    assert shape_of(100, 10_000, 64, fixed=True).rows == 10_000 // 640
+    assert shape_of(100, 10_000, 64, fixed=False).rows == 10_000 // 256
     assert shape_of(100, 100, 64, fixed=False).rows == 1
     with pytest.raises(ModelError, match="a chain of 101 tokens does not fit in memory"):
         shape_of(101, 100, 64, fixed=False)

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     import torch
 
 _GPU_ROWS = 256
-_CPU_ROWS = 96
+_CPU_ROWS = 64
 _GPU_SHARE = 0.8
 _CPU_SHARE = 0.25
-# Places that a chain has for its replies and their results before its slot has to grow.
-_ROOM = 512
+# Places that a chain has for its replies and their results before its slot has to grow, which on a
+# GPU means that all graphs are captured again.
+_GPU_ROOM = 512
+_CPU_ROOM = 128
 _STEP = 128
 
 
@@ -58,7 +60,8 @@ class Shape:
         if self.rows == 1:
             raise ModelError("not even one chain fits in memory; use a smaller model or prompt")
         tokens = self.rows * self.length // 2
-        return shape_of(self.length - _ROOM, tokens, max(1, self.rows // 2), fixed=self.fixed)
+        room = _room(fixed=self.fixed)
+        return shape_of(self.length - room, tokens, max(1, self.rows // 2), fixed=self.fixed)
 
 
 def shape_of(needed: int, tokens: int, rows: int, *, fixed: bool) -> Shape:
@@ -73,7 +76,7 @@ def shape_of(needed: int, tokens: int, rows: int, *, fixed: bool) -> Shape:
     Raises:
         ModelError: a single chain does not fit.
     """
-    length = -(-(needed + _ROOM) // _STEP) * _STEP
+    length = -(-(needed + _room(fixed=fixed)) // _STEP) * _STEP
     if tokens < needed:
         raise ModelError(
             f"a chain of {needed} tokens does not fit in memory beside the model, {tokens} do; use"
@@ -104,7 +107,8 @@ def plan_memory(model: Any, *, longest: int, prefix: int, rows: int) -> Shape:  
     """
     fixed = model.device.type == "cuda"
     wanted = rows or (_GPU_ROWS if fixed else _CPU_ROWS)
-    free = _free(model.device) - _workspace(model, wanted, prefix + longest + _ROOM)
+    length = prefix + longest + _room(fixed=fixed)
+    free = _free(model.device) - _workspace(model, wanted, length)
     share = _GPU_SHARE if fixed else _CPU_SHARE
     tokens = max(0, int(share * free) // token_bytes(model))
     return shape_of(longest, tokens, wanted, fixed=fixed)
@@ -115,6 +119,10 @@ def token_bytes(model: Any) -> int:  # noqa: ANN401
     config = model.config
     size: int = 2 * config.num_hidden_layers * config.num_key_value_heads * head_size(config)
     return size * int(model.dtype.itemsize)
+
+
+def _room(*, fixed: bool) -> int:
+    return _GPU_ROOM if fixed else _CPU_ROOM
 
 
 def _free(device: torch.device) -> int:
