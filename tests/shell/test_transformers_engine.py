@@ -422,6 +422,36 @@ def test_the_output_layer_is_fed_contiguous_states(model, tokenizer) -> None:
     assert all(fed[1:])
 
 
+@pytest.mark.parametrize(("few", "runs"), [(32, 1), (2, 2), (1, 3)])
+def test_prompts_with_little_in_common_run_together_where_they_are_few(
+    model, tokenizer, monkeypatch, few, runs
+) -> None:
+    said = Message(role="system", content="Another function: Sub(a, b)")
+    plain = openings()
+    # One group of five, two of one each.
+    mixed = [
+        *plain[:5],
+        evolve(plain[5], messages=(said, plain[5].messages[1])),
+        evolve(plain[6], messages=plain[6].messages[1:]),
+    ]
+    begun: list[int] = []
+    together = transformers.TransformersEngine._together
+    monkeypatch.setattr(
+        transformers.TransformersEngine,
+        "_together",
+        lambda own, group, on_reply: begun.append(len(group)) or together(own, group, on_reply),
+    )
+    monkeypatch.setattr(transformers, "_FEW", few)
+    replies: Replies = {}
+
+    def on_reply(request: Request, reply: Reply) -> None:
+        replies[request.job, request.step] = reply
+
+    engine_of(model, tokenizer).run(mixed, on_reply)
+    assert len(begun) == runs
+    assert replies == plain_loop(model, tokenizer, mixed, lambda *_: None)
+
+
 def test_what_follows_may_be_another_chain(model, tokenizer, expected) -> None:
     waiting = openings()
     replies: Replies = {}

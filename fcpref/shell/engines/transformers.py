@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from fcpref.shell.engines.base import OnReply, Request, Sampling
     from fcpref.shell.engines.schedule import Opening
 
+_FEW = 32
+
 
 class TransformersEngine:
     """Generates with a causal language model in this process."""
@@ -169,13 +171,24 @@ def require_template(tokenizer: Any, requests: Sequence[Request], name: str) -> 
 
 
 def _grouped(openings: Sequence[Opening]) -> list[list[Opening]]:
-    """Put chats together that differ in the last message only."""
-    groups: dict[object, list[Opening]] = {}
+    """Put chats together that differ in the last message only; what is left over goes together.
+
+    The more a group has in common, the less is encoded for each chain; but a group of few leaves
+    most of the hardware idle, as where each problem has worked examples of its own.
+    """
+    groups: dict[tuple[object, str], list[Opening]] = {}
     for opening in openings:
         request = opening[0]
         key = (request.messages[:-1], content_id(list(request.tools)))
         groups.setdefault(key, []).append(opening)
-    return list(groups.values())
+    large: list[list[Opening]] = []
+    small: dict[str, list[Opening]] = {}
+    for (_, tools), group in groups.items():
+        if len(group) < _FEW:
+            small.setdefault(tools, []).extend(group)
+        else:
+            large.append(group)
+    return [*large, *small.values()]
 
 
 def _shared_length(prompts: Sequence[list[int]]) -> int:
