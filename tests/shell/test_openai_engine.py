@@ -581,3 +581,25 @@ def test_chains_of_structured_calls_are_solved_recorded_and_correct():
         assert chain.turns[0].outcome.code is FailureCode.UNKNOWN_FUNCTION
         assert chain.grammar == "tools"
     assert all(body["tools"] == list(SCHEMAS) for body in behaviour.bodies)
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_chain_that_outgrows_the_context_does_not_end_the_run(status):
+    said = "This model's maximum context length is 4096 tokens. However, you requested 5000."
+    long = sends({"error": {"message": said}}, status=status)
+    replies = []
+
+    def on_reply(asked, reply):
+        replies.append((asked.job, asked.step, reply.text))
+        return request(asked.job, asked.step + 1) if asked.step < 2 else None
+
+    with serving(Behaviour(says("Add(a=1, b=2)"), long, long, says("Answer(value='3')"))) as url:
+        engine(url, concurrency=1).run([request("p/0"), request("p/1")], on_reply)
+
+    assert replies[:3] == [("p/0", 0, "Add(a=1, b=2)"), ("p/0", 1, ""), ("p/0", 2, "")]
+    assert {text for job, _, text in replies if job == "p/1"} == {"Answer(value='3')"}
+
+
+def test_an_opening_that_outgrows_the_context_ends_it():
+    said = {"error": {"message": "maximum context length is 4096 tokens"}}
+    assert "show fewer examples" in failure(Behaviour(sends(said, status=400)))

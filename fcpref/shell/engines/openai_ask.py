@@ -17,13 +17,12 @@ from fcpref.shell.engines.openai_account import Account
 from fcpref.shell.engines.openai_form import Form
 from fcpref.shell.engines.openai_gate import Gate, Outcome
 from fcpref.shell.engines.openai_http import fetch
-from fcpref.shell.engines.openai_wire import BUSY, RefusalError, read_answer
+from fcpref.shell.engines.openai_wire import BUSY, Answer, RefusalError, read_answer
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient
 
     from fcpref.shell.engines.base import Request
-    from fcpref.shell.engines.openai_wire import Answer
 
 _SEEDS = 2**31
 _LONGEST_BACKOFF = 30.0
@@ -81,6 +80,9 @@ class Asker:
     ) -> Answer:
         """Return the answer to a request.
 
+        A chain that outgrows what the model reads is answered with nothing, until its limits end
+        it; it must not end the whole run, which would meet it again.
+
         Args:
             client: a connection to the server.
             request: what is asked.
@@ -99,6 +101,8 @@ class Asker:
             try:
                 return await self._attempt(client, body, tokens, tools=bool(request.tools))
             except RefusalError as refusal:
+                if refusal.too_long and request.step:
+                    return Answer(text="", model="", prompt_tokens=0, tokens=0, counted=True)
                 wait = 0.0
                 if not self._learnt(refusal, body):
                     failures += refusal.status not in BUSY

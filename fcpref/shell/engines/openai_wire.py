@@ -44,6 +44,7 @@ _ADVICE = {
 }
 # How servers name a model's context in their lists: vLLM and SGLang, OpenRouter, Groq, Mistral.
 _CONTEXTS = ("max_model_len", "context_length", "context_window", "max_context_length")
+_ON_LENGTH = (400, 413, 422)
 _TOO_LONG = re.compile(r"context.{0,20}(length|size|window)|too (long|many tokens)", re.IGNORECASE)
 
 
@@ -78,6 +79,11 @@ class RefusalError(Exception):
         self.what, self.advice, self.status, self.text = what, advice, status, text
         self.passing, self.wait = passing and wait <= _LONGEST_WAIT, wait
         self.late, self.lost = late, lost
+
+    @property
+    def too_long(self) -> bool:
+        """The server says that the request is longer than the model reads."""
+        return _is_too_long(self.status, self.text)
 
 
 def valid_endpoint(endpoint: str) -> str:
@@ -231,7 +237,7 @@ def refused(status: int, headers: Mapping[str, str], body: bytes) -> RefusalErro
     wait = _retry_after(headers.get("retry-after", ""))
     delay = f" and asks to wait {wait:.0f} s" if wait > _LONGEST_WAIT else ""
     advice = "look at the server's log" if status >= _SERVER_ERROR else "correct the request"
-    if status < _SERVER_ERROR and _TOO_LONG.search(text):
+    if _is_too_long(status, text):
         advice = _SHORTER
     return RefusalError(
         f"answered {status} ({said}){delay}",
@@ -241,6 +247,10 @@ def refused(status: int, headers: Mapping[str, str], body: bytes) -> RefusalErro
         wait=wait,
         text=text,
     )
+
+
+def _is_too_long(status: int | None, text: str) -> bool:
+    return status in _ON_LENGTH and _TOO_LONG.search(text) is not None
 
 
 def _message(body: bytes) -> str:
