@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--shots", type=int, default=0, help="worked examples in the prompt")
     parser.add_argument("--problems", type=int, default=64, help="chains to sample")
     parser.add_argument("--dtype", default="auto", help="of the model")
+    parser.add_argument("--devices", default="", help="such as cuda:0,cuda:1, against the first")
     given = parser.parse_args()
     results = []
     if not given.only_model:
@@ -33,7 +34,10 @@ def main() -> None:
 
         prompt = PromptSpec(detail="help", shots=given.shots) if given.shots else STUDENT
         setting = sampling.Setting(problems=given.problems, prompt=prompt, dtype=given.dtype)
-        results.append(sampling.sampling(given.model, setting))
+        if given.devices:
+            results.append(sampling.several(given.model, setting, given.devices.split(",")))
+        else:
+            results.append(sampling.sampling(given.model, setting))
     for name, ours, peer, faster in results:
         ratio = "" if faster is None else f"{faster:.2f}x"
         print(f"{name:38} {ours:>18} {ratio:>7}  {peer}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from benchmarks.quick import Row, seconds
+from benchmarks.quick import Row, paired, seconds
 from fcpref.core.chains import STUDENT, Chain, Limits, PromptSpec, Reply, chat_rows
 from fcpref.core.tasks import find_task
 from fcpref.shell.engines.base import OnReply, Request, Sampling
 from fcpref.shell.engines.local import load_on
+from fcpref.shell.engines.replicas import Replicas, ReplicasEngine
 from fcpref.shell.engines.transformers import TransformersEngine
 from fcpref.shell.engines.turns import Turns
 from fcpref.shell.models import ModelName, resolve
@@ -18,6 +20,8 @@ from fcpref.shell.sampling import SamplePlan, sample_chains
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from fcpref.core.problems import Problem
 
 BATCH = 64
 
@@ -97,9 +101,7 @@ def sampling(name: str, setting: Setting) -> Row:
     """
     resolved = resolve(ModelName.parse(name), print)
     model, tokenizer = load_on(resolved, setting.dtype, "auto")
-    task = find_task(setting.task)
-    assert task.generate is not None
-    problems = [task.generate({}, 3, "dev", index) for index in range(setting.problems)]
+    problems = _problems(setting)
     plan = SamplePlan(prompt=setting.prompt, limits=setting.limits)
     greedy = Sampling(reply_tokens=setting.limits.reply_tokens)
     engine = TransformersEngine(model, tokenizer, name=name, revision="", sampling=greedy)
@@ -117,6 +119,47 @@ def sampling(name: str, setting: Setting) -> Row:
     peer = f"model.generate {count / theirs:.2f} chains/s, same replies in {same} of {count}"
     shown = f"sample {count} chains, {setting.prompt.shots} examples, {model.dtype}"
     return shown.replace("torch.", ""), figure, peer, theirs / ours
+
+
+def several(name: str, setting: Setting, devices: Sequence[str]) -> Row:
+    """Sample the same problems on several devices and on the first of them.
+
+    Args:
+        name: the model's; an adapter is merged.
+        setting: what is sampled, greedily.
+        devices: such as ``cuda:0``, one a process.
+    """
+    resolved = resolve(ModelName.parse(name), print)
+    load = partial(load_on, resolved, setting.dtype)
+    model, tokenizer = load(devices[0])
+    problems = _problems(setting)
+    plan = SamplePlan(prompt=setting.prompt, limits=setting.limits)
+    greedy = Sampling(reply_tokens=setting.limits.reply_tokens)
+    one = TransformersEngine(model, tokenizer, name=name, revision="", sampling=greedy)
+    dtype = str(model.dtype).removeprefix("torch.")
+    every = ReplicasEngine(
+        Replicas(load, devices), tokenizer, name=name, revision="", sampling=greedy, dtype=dtype
+    )
+    # The processes start and load before the clock does.
+    for engine in (one, every):
+        sample_chains(problems[: len(devices)], engine, plan)
+    made: list[tuple[Chain, ...]] = []
+    ours, alone, ratio = paired(
+        lambda: made.append(sample_chains(problems, every, plan)),
+        lambda: made.append(sample_chains(problems, one, plan)),
+        repeats=2,
+    )
+    same = sum(_replies(a) == _replies(b) for a, b in zip(*made[:2], strict=True))
+    count = len(problems)
+    figure = f"{count / ours:.2f} chains/s"
+    peer = f"{devices[0]} {count / alone:.2f} chains/s, same replies in {same} of {count}"
+    return f"sample {count} chains, {len(devices)} devices, {dtype}", figure, peer, ratio
+
+
+def _problems(setting: Setting) -> list[Problem]:
+    generate = find_task(setting.task).generate
+    assert generate is not None
+    return [generate({}, 3, "dev", index) for index in range(setting.problems)]
 
 
 def _replies(chain: Chain) -> list[str]:
