@@ -253,6 +253,9 @@ def _save(model: Any, job: TrainingJob, base: str) -> str:  # noqa: ANN401
                     parameter.data = parameter.data.to(torch.bfloat16)
             config = model.peft_config["default"]
             config.base_model_name_or_path = published or base
+            # A set is written in the order of this process's hashes, and the file is hashed.
+            if isinstance(config.target_modules, set):
+                config.target_modules = sorted(config.target_modules)
             model.save_pretrained(
                 temporary, selected_adapters=["default"], save_embedding_layers=False
             )

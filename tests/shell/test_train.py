@@ -268,6 +268,12 @@ def test_an_adapter_is_saved_in_bfloat16_with_its_own_files_only(data, sft) -> N
     assert [path.name for path in sft.folder.parent.iterdir()] == ["sft"]
 
 
+def test_an_adapters_settings_do_not_depend_on_the_hash_seed(sft) -> None:
+    modules = json.loads((sft.folder / "adapter_config.json").read_bytes())["target_modules"]
+    assert len(modules) > 1
+    assert modules == sorted(modules)
+
+
 def test_an_adapter_loads_back_and_changes_the_model(data, sft) -> None:
     row = data.rows()[0][0]
     base = load_model(data.student, dtype="float32")
