@@ -25,7 +25,7 @@ from fcpref.core.chains import (
 )
 from fcpref.core.tasks import find_task
 from fcpref.errors import ModelError
-from fcpref.shell.engines import memory, schedule, slots, transformers
+from fcpref.shell.engines import drawing, memory, schedule, slots, transformers
 from fcpref.shell.engines.base import Request, Sampling
 from fcpref.shell.engines.memory import Shape, plan_memory, shape_of, token_bytes
 from fcpref.shell.engines.passes import Passes
@@ -199,6 +199,18 @@ def test_samples_of_one_prompt_differ_and_so_do_seeds(model, tokenizer) -> None:
 def test_a_tiny_nucleus_is_greedy(model, tokenizer, expected) -> None:
     narrow = Sampling(temperature=1.0, top_p=1e-6, reply_tokens=12)
     assert run(engine_of(model, tokenizer, narrow), openings()) == expected
+
+
+@pytest.mark.parametrize("likely", [1, 2, 7, 1_000])
+def test_a_wide_nucleus_does_not_depend_on_how_many_tokens_are_looked_at(
+    monkeypatch, likely
+) -> None:
+    logits = torch.randn(40, 50, generator=torch.Generator().manual_seed(0))
+    noise = [place / 40 for place in range(40)]
+    expected = drawing.choose(logits, [1.0] * 40, 0.95, noise)
+    monkeypatch.setattr(drawing, "_LIKELY", likely)
+    assert drawing.choose(logits, [1.0] * 40, 0.95, noise) == expected
+    assert len({*expected}) > 10
 
 
 def scripted(ids: Sequence[int]) -> Callable[..., object]:
@@ -516,11 +528,15 @@ def test_windows_and_other_architectures(tokenizer, kind) -> None:
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=1,
         attn_implementation="eager",
+        tie_word_embeddings=False,
+        # Low enough to change what is said.
+        **({"attn_logit_softcapping": 0.2} if kind == "gemma2" else {}),
     )
     torch.manual_seed(1)
     other = AutoModelForCausalLM.from_config(config).eval()
     got = run(engine_of(other, tokenizer), openings())
     assert got == plain_loop(other, tokenizer, openings())
+    assert len({reply.text for reply in got.values()}) > 9
     assert other.config._attn_implementation == "eager"
 
 
