@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from fcpref.cli import INTERRUPTED, main
 from fcpref.core.codec import unstructure
 from fcpref.errors import UsageError
+from tests.command_line import made_by, refused
 
 COMMANDS = (
     "call", "chains", "compare-prompts", "evaluate", "export", "lint", "pairs", "play", "problems",
@@ -42,9 +43,7 @@ def made(fcpref):
     """Run a command that succeeds and return its JSON."""
 
     def run(*words):
-        result = fcpref(*words, "--json", "--quiet")
-        assert (result.exit_code, result.stderr) == (0, ""), result.output
-        return json.loads(result.stdout)
+        return made_by(fcpref(*words, "--json", "--quiet"))
 
     return run
 
@@ -52,16 +51,6 @@ def made(fcpref):
 @pytest.fixture
 def problems(made):
     return made("problems", "fol.deduction", "--count", 3, "--knob", "max_depth=2")
-
-
-def refused(result, *said):
-    """Check that a command failed with one line that says all this."""
-    lines = result.stderr.splitlines()
-    assert result.exit_code == 2, result.output
-    assert len(lines) == 1
-    assert lines[0].startswith("fcpref: ")
-    for text in said:
-        assert str(text) in lines[0]
 
 
 @pytest.mark.parametrize("command", sorted({*COMMANDS} - {"recordings"}))

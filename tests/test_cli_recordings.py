@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from fcpref.cli import main
+from tests.command_line import made_by, refused
 
 COMMITTED = Path(__file__).resolve().parents[1] / "artifacts"
 PROBLEMS, RECORDING, OTHER = "57814e667c048165", "da478939fadde4a8", "fad93775984a8440"
@@ -48,20 +49,9 @@ def told(fcpref):
     """Run a command that succeeds and return its JSON."""
 
     def run(*words):
-        result = fcpref(*words, "--json", "--quiet")
-        assert (result.exit_code, result.stderr) == (0, ""), result.output
-        return json.loads(result.stdout)
+        return made_by(fcpref(*words, "--json", "--quiet"))
 
     return run
-
-
-def refused(result, *said):
-    lines = result.stderr.splitlines()
-    assert result.exit_code == 2, result.output
-    assert len(lines) == 1
-    assert lines[0].startswith("fcpref: ")
-    for text in said:
-        assert str(text) in lines[0]
 
 
 @pytest.fixture
