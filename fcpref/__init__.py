@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         parse_call,
         parse_tool_call,
     )
-    from fcpref.core.pairs import PairSpec, PreferencePair, chain_pairs, lint, step_pairs
+    from fcpref.core.pairs import PairSpec, PreferencePair, build_pairs, lint
     from fcpref.core.problems import Problem, problem_id
     from fcpref.core.scores import Score, ScoredChain, Verdict, score_chain
     from fcpref.core.tasks import TASKS, Task, find_task
@@ -55,7 +55,7 @@ _HOMES = {
         "parse_call",
         "parse_tool_call",
     ),
-    "fcpref.core.pairs": ("PairSpec", "PreferencePair", "chain_pairs", "lint", "step_pairs"),
+    "fcpref.core.pairs": ("PairSpec", "PreferencePair", "build_pairs", "lint"),
     "fcpref.core.problems": ("Problem", "problem_id"),
     "fcpref.core.scores": ("Score", "ScoredChain", "Verdict", "score_chain"),
     "fcpref.core.tasks": ("TASKS", "Task", "find_task"),
@@ -90,9 +90,8 @@ __all__ = [  # noqa: RUF022 - in the order of the package's layers
     "find_task",
     "PairSpec",
     "PreferencePair",
-    "chain_pairs",
+    "build_pairs",
     "lint",
-    "step_pairs",
     "DpoSpec",
     "LoraSpec",
     "RunRecord",

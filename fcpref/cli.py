@@ -545,30 +545,75 @@ def compare_prompts(session: Session, chains: tuple[str, ...]) -> None:
 
 @command("fcpref pairs 81c0 5d3e --per-problem 2")
 @click.argument("chains", nargs=-1, required=True)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="KIND[=WEIGHT]",
+    help="chain (whole chains, the default), step (calls after one prefix, by what came of them),"
+    " recovery (a failed call's correction against the failure again), oracle (the oracle's call"
+    " where a chain went wrong) or corruption (a correct chain's call spoiled); may be given again,"
+    " WEIGHT is its share within --limit.",
+)
 @click.option("--per-problem", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--limit", type=click.IntRange(0), default=0, help="Pairs in all; 0 is no limit.")
 @click.option(
-    "--kind",
-    type=click.Choice(["chain", "step"]),
-    default="chain",
-    show_default=True,
-    help="Whole chains, or an incorrect chain's deciding call against the oracle's.",
+    "--per-code",
+    type=click.IntRange(0),
+    default=0,
+    help="Pairs in all whose rejected chain failed the same way; 0 is no limit.",
 )
+@click.option(
+    "--per-length",
+    type=click.IntRange(0),
+    default=0,
+    help="Pairs in all with as many calls chosen; 0 is no limit.",
+)
+@click.option(
+    "--choose",
+    type=click.Choice(["random", "best"]),
+    default="random",
+    show_default=True,
+    help="Correct chains: best has the fewest failed calls, then the fewest calls.",
+)
+@click.option(
+    "--reject",
+    type=click.Choice(["random", "hardest"]),
+    default="random",
+    show_default=True,
+    help="Incorrect chains: hardest parts latest from the chosen one.",
+)
+@click.option(
+    "--margin",
+    type=amount,
+    default=0.5,
+    show_default=True,
+    help="Least difference of two calls' shares of correct ends, of kind step.",
+)
+@click.option(
+    "--continuations",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Chains behind each of those shares at least.",
+)
+@click.option("--solved", is_flag=True, help="Kind oracle: of problems with a correct chain too.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @_in_shards
 def pairs(
     session: Session,
     chains: tuple[str, ...],
+    kinds: tuple[str, ...],
     sharding: Sharding | None,
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Pair correct with incorrect CHAINS (or scores) of the same problems."""
-    from fcpref.core.pairs import PairSpec
     from fcpref.shell import stages_pairs
+    from fcpref.shell.settings import pair_spec
     from fcpref.shell.stages_data import scores_of
 
+    spec = pair_spec(kinds, options)
     scores = scores_of(session.workspace, chains, _scorer(sharding))
-    spec = PairSpec(**options)
     pairer = None
     if sharding is not None:
         from fcpref.shell.sharded import pairer as pairer_of

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fcpref.core.codec import structure, unstructure
+from fcpref.core.pairs import PairSpec
 from fcpref.errors import CodecError, UsageError
 
 if TYPE_CHECKING:
@@ -31,6 +32,20 @@ def settings(
             raise UsageError(f"{name!r} is given twice")
         found[name] = (parse or _value)(value)
     return found
+
+
+def pair_spec(kinds: Sequence[str], options: Mapping[str, object]) -> PairSpec:
+    """Return how pairs are built from KIND or KIND=WEIGHT, and other fields by name.
+
+    Raises:
+        UsageError: an unknown kind, a weight that is no number above 0, or a value out of range.
+    """
+    named = settings([one if "=" in one else f"{one}=1" for one in kinds])
+    weighted = any("=" in one for one in kinds)
+    changes = {**options, "kinds": list(named) or ["chain"]}
+    if weighted:
+        changes["weights"] = list(named.values())
+    return changed(PairSpec(), changes)
 
 
 def _value(text: str) -> object:

@@ -16,7 +16,7 @@ from attrs import evolve
 from fcpref.core.canon import canonical_bytes
 from fcpref.core.chains import Chain
 from fcpref.core.codec import structure, unstructure
-from fcpref.core.pairs import PairSpec, chain_pairs, step_pairs
+from fcpref.core.pairs import PairSpec, candidate, candidates
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
@@ -152,18 +152,15 @@ def score(task: Task) -> Result:
 
 @_work
 def pair(task: Task) -> Result:
-    """Pair the shard's scored chains, which are the records; labels are problems' ids.
+    """Build the shard's candidates from its scored chains, which are the records.
 
-    The limit on all pairs is not applied: it is drawn from the pairs of all shards.
+    Labels are what the draw needs to know of them: it is made from the candidates of all shards.
     """
-    spec = evolve(structure(task.settings["spec"], PairSpec), limit=0)
-    scored = _values(task.records, ScoredChain)
-    if spec.kind == "chain":
-        made = chain_pairs(scored, spec)
-    else:
-        problems = {problem_id(one): one for one in _values(task.problems, Problem)}
-        made = step_pairs(scored, problems, spec)
-    return Result(lines=[_line(one) for one in made], labels=[one.chosen.problem for one in made])
+    spec = structure(task.settings["spec"], PairSpec)
+    problems = {problem_id(one): one for one in _values(task.problems, Problem)}
+    made = candidates(_values(task.records, ScoredChain), problems, spec)
+    labels = [canonical_bytes(unstructure(candidate(one))).decode() for one in made]
+    return Result(lines=[_line(one) for one in made], labels=labels)
 
 
 def _expect(wanted: dict[str, str], found: dict[str, str]) -> None:

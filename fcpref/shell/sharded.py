@@ -12,10 +12,11 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
+from msgspec.json import decode
 
 from fcpref.core.chains import Chain
 from fcpref.core.codec import structure, unstructure
-from fcpref.core.pairs import drawn
+from fcpref.core.pairs import Candidate, drawn, executes
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
 from fcpref.errors import ArtifactError, CodecError, UsageError
@@ -197,25 +198,26 @@ def pairer(sharding: Sharding) -> stages_pairs.Pairer:
 
     def paired(workspace: Workspace, scores: Sequence[Artifact], spec: PairSpec) -> Sequence[bytes]:
         named = [one for artifact in scores for one in _named(artifact, ScoredChain)]
-        step = spec.kind == "step"
-        problems = stages_pairs.problems_of(workspace, scores) if step else {}
+        problems = stages_pairs.problems_of(workspace, scores) if executes(spec) else {}
         shards = sharding.count(len({name for name, _ in named}))
         parts = _parts(named, problems, shards)
         settings = {"spec": unstructure(spec)}
         tasks = _tasks(parts, settings, versions_of(problems.values()))
-        labelled: list[tuple[str, bytes]] = []
+        labelled: list[tuple[Candidate, bytes]] = []
         with workspace.progress.bar("pairs", len(named)) as bar:
             try:
                 for number, result in gather(sharding.executor, shard_work.pair, tasks):
-                    labelled += zip(result.labels, map(bytes, result.lines), strict=True)
+                    labels = [structure(decode(label), Candidate) for label in result.labels]
+                    labelled += zip(labels, map(bytes, result.lines), strict=True)
                     bar.advance(len(parts[number][1]))
             except CodecError:
                 for artifact in scores:
                     artifact.values(ScoredChain)  # names the line
                 raise
         # Sorting keeps the order within a problem, so the draw meets what it meets in one process.
-        labelled.sort(key=itemgetter(0))
-        return drawn([line for _, line in labelled], spec)
+        labelled.sort(key=lambda one: one[0].prompt)
+        known = [one for one, _ in labelled]
+        return drawn([line for _, line in labelled], known, spec)
 
     return paired
 

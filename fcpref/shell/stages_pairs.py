@@ -14,10 +14,10 @@ from fcpref.core.pairs import (
     Finding,
     PairSpec,
     PreferencePair,
-    chain_pairs,
+    build_pairs,
+    executes,
     lint,
     lint_tokens,
-    step_pairs,
     trl_row,
 )
 from fcpref.core.scores import ScoredChain
@@ -91,12 +91,11 @@ def repaired(
     """Return the pairs of scored chains.
 
     Raises:
-        ArtifactError: step-level pairs are asked for and a problem is not here.
+        ArtifactError: a builder executes calls and a problem is not here.
     """
     scored = (item for one in scores for item in one.values(ScoredChain))
-    if spec.kind == "chain":
-        return chain_pairs(scored, spec)
-    return step_pairs(scored, problems_of(workspace, scores), spec)
+    problems = problems_of(workspace, scores) if executes(spec) else {}
+    return build_pairs(scored, problems, spec)
 
 
 def problems_of(workspace: Workspace, artifacts: Iterable[Artifact]) -> dict[str, Problem]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fcpref.core.chains import STUDENT, Chain, Limits, Reply, Turn, advance, begin, finish, render
 from fcpref.core.codec import structure, unstructure, value_id
 from fcpref.core.functions import Grammar, Outcome, translate
-from fcpref.core.pairs import PairSpec, PreferencePair, chain_pairs, lint, trl_row
+from fcpref.core.pairs import PairSpec, PreferencePair, build_pairs, lint, trl_row
 from fcpref.core.problems import problem_id
 from fcpref.core.scores import Score, ScoredChain, Verdict
 from fcpref.core.tasks import find_task
@@ -52,7 +52,9 @@ def specs() -> st.SearchStrategy[PairSpec]:
 
 
 def pair_of(chosen: Chain, rejected: Chain, verdict: str = "wrong_answer") -> PreferencePair:
-    return PreferencePair(kind="chain", chosen=chosen, rejected=rejected, rejected_verdict=verdict)
+    return PreferencePair(
+        kind="chain", origin="chain", chosen=chosen, rejected=rejected, rejected_verdict=verdict
+    )
 
 
 GOOD = pair_of(chain_saying("p", ("Add(a=1, b=1)",)), chain_saying("p", ("Fly()",)))
@@ -62,14 +64,14 @@ GOOD = pair_of(chain_saying("p", ("Add(a=1, b=1)",)), chain_saying("p", ("Fly()"
 def test_the_chosen_is_correct_and_the_rejected_is_not(scored, spec) -> None:
     correct = {value_id(item.chain) for item in scored if item.score.correct}
     wrong = {value_id(i.chain): i.score.verdict for i in scored if not i.score.correct}
-    for pair in chain_pairs(scored, spec):
+    for pair in build_pairs(scored, {}, spec):
         assert value_id(pair.chosen) in correct
         assert value_id(pair.rejected) in wrong
 
 
 @given(scored=scored_sets(), spec=specs())
 def test_pairs_stay_within_a_problem_and_differ(scored, spec) -> None:
-    for pair in chain_pairs(scored, spec):
+    for pair in build_pairs(scored, {}, spec):
         assert pair.chosen.problem == pair.rejected.problem
         assert [t.reply for t in pair.chosen.turns] != [t.reply for t in pair.rejected.turns]
         assert pair.chosen.turns
@@ -79,14 +81,14 @@ def test_pairs_stay_within_a_problem_and_differ(scored, spec) -> None:
 @given(scored=scored_sets(), spec=specs(), data=st.data())
 def test_the_order_of_the_chains_does_not_matter(scored, spec, data) -> None:
     shuffled = data.draw(st.permutations(scored))
-    assert chain_pairs(shuffled, spec) == chain_pairs(scored, spec)
+    assert build_pairs(shuffled, {}, spec) == build_pairs(scored, {}, spec)
 
 
 @given(scored=scored_sets(), spec=specs())
 def test_no_problem_gives_more_pairs_than_its_share_and_no_chain_is_used_twice(
     scored, spec
 ) -> None:
-    pairs = chain_pairs(scored, spec)
+    pairs = build_pairs(scored, {}, spec)
     counts = Counter(pair.chosen.problem for pair in pairs)
     assert all(count <= spec.per_problem for count in counts.values())
     for side in ("chosen", "rejected"):
@@ -96,7 +98,7 @@ def test_no_problem_gives_more_pairs_than_its_share_and_no_chain_is_used_twice(
 
 @given(scored=scored_sets(), spec=specs())
 def test_pairs_are_fit_for_training_and_come_back_from_plain_data(scored, spec) -> None:
-    pairs = chain_pairs(scored, spec)
+    pairs = build_pairs(scored, {}, spec)
     errors = {f.rule for f in lint(pairs) if f.severity == "error"}
     assert errors == (set() if pairs else {"none"})
     for pair in pairs:
@@ -107,11 +109,11 @@ def test_pairs_are_fit_for_training_and_come_back_from_plain_data(scored, spec) 
 
 @given(scored=scored_sets(), spec=specs(), limit=st.integers(1, 4), data=st.data())
 def test_a_limit_keeps_some_of_the_same_pairs(scored, spec, limit, data) -> None:
-    everything = chain_pairs(scored, spec)
-    some = chain_pairs(data.draw(st.permutations(scored)), evolve(spec, limit=limit))
+    everything = build_pairs(scored, {}, spec)
+    some = build_pairs(data.draw(st.permutations(scored)), {}, evolve(spec, limit=limit))
     assert len(some) == min(limit, len(everything))
     assert {value_id(pair) for pair in some} <= {value_id(pair) for pair in everything}
-    assert some == chain_pairs(scored, evolve(spec, limit=limit))
+    assert some == build_pairs(scored, {}, evolve(spec, limit=limit))
 
 
 def test_ids_do_not_change_between_versions() -> None:
@@ -128,8 +130,8 @@ def test_another_problem_does_not_change_a_problems_pairs() -> None:
         for problem in "pq"
         for n in range(8)
     ]
-    alone = chain_pairs([s for s in scored if s.chain.problem == "p"], PairSpec())
-    together = chain_pairs(scored, PairSpec())
+    alone = build_pairs([s for s in scored if s.chain.problem == "p"], {}, PairSpec())
+    together = build_pairs(scored, {}, PairSpec())
     assert alone == tuple(pair for pair in together if pair.chosen.problem == "p")
     assert len(alone) == 2
 
@@ -187,7 +189,7 @@ def real_pair(grammar: Grammar = "python"):
             state = advance(state, Reply(text=translate(text, grammar)))
         chains.append(finish(state, "test", 0))
     scored = [ScoredChain(chain=c, score=TASK.score(c, problem)) for c in chains]
-    (pair,) = chain_pairs(scored, PairSpec())
+    (pair,) = build_pairs(scored, {}, PairSpec())
     assert pair.chosen.problem == problem_id(problem)
     return pair, problem
 
@@ -216,8 +218,8 @@ def test_chains_that_were_shown_other_prompts_are_no_pair(changes, rule) -> None
     right = evolve(right, score=Score(verdict=Verdict.CORRECT, evidence=(), codes=()))
     wrong = evolve(wrong, score=Score(verdict=Verdict.LIMIT, evidence=(), codes=()))
     other = evolve(wrong, chain=evolve(wrong.chain, **changes))
-    assert len(chain_pairs([right, wrong], PairSpec())) == 1
-    assert chain_pairs([right, other], PairSpec()) == ()
+    assert len(build_pairs([right, wrong], {}, PairSpec())) == 1
+    assert build_pairs([right, other], {}, PairSpec()) == ()
     (finding,) = lint([evolve(GOOD, rejected=evolve(GOOD.rejected, **changes))])
     assert (finding.severity, finding.rule) == ("error", rule)
 

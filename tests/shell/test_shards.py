@@ -185,12 +185,14 @@ def test_a_ladder_that_stops_early_and_is_completed_gives_the_same_bytes(tmp_pat
     assert files(tmp_path / "ray") == alone.files
 
 
-@pytest.mark.parametrize("kind", ["chain", "step"])
+@pytest.mark.parametrize("kinds", [("chain",), ("oracle",), ("step", "recovery", "chain")])
 @given(data=st.data())
-def test_pairs_do_not_depend_on_the_shards_even_where_they_are_drawn(alone, kind, data):
+def test_pairs_do_not_depend_on_the_shards_even_where_they_are_drawn(alone, kinds, data):
     spec = PairSpec(
-        kind=kind,
+        kinds=kinds,
+        solved=True,
         per_problem=data.draw(st.integers(1, 4)),
+        per_code=data.draw(st.integers(0, 3)),
         limit=data.draw(st.integers(0, 30)),
         seed=data.draw(st.integers(0, 5)),
     )

@@ -79,7 +79,7 @@ def test_chains_without_a_function_are_executed_and_scored_without_it(tmp_path, 
     teacher = Teacher(problems.values(Problem))
     chains = stages.model_chains(workspace, problems, teacher, evolve(PLAN, prompt=prompt))
     scores = stages.score(workspace, chains)
-    stages.pairs(workspace, [scores], PairSpec(kind="step"))
+    stages.pairs(workspace, [scores], PairSpec(kinds=("oracle",), solved=True))
     stages.make_trials(workspace, [chains], greedy=True)
 
     codes = Counter(code for one in scores.values(ScoredChain) for code in one.score.codes)

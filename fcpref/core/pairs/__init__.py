@@ -1,21 +1,32 @@
 """Preference pairs: building them from scored chains, checking them, exporting them."""
 
-from fcpref.core.pairs.build import PairSpec, chain_pairs, drawn
+from fcpref.core.pairs.build import (
+    Candidate,
+    build_pairs,
+    candidate,
+    candidates,
+    drawn,
+    executes,
+)
 from fcpref.core.pairs.export import trl_row
 from fcpref.core.pairs.lint import Finding, lint
 from fcpref.core.pairs.lint_tokens import EncodedPair, lint_tokens
-from fcpref.core.pairs.steps import step_pairs
-from fcpref.core.pairs.values import PreferencePair
+from fcpref.core.pairs.values import ORIGINS, Origin, PairSpec, PreferencePair
 
 __all__ = [
+    "ORIGINS",
+    "Candidate",
     "EncodedPair",
     "Finding",
+    "Origin",
     "PairSpec",
     "PreferencePair",
-    "chain_pairs",
+    "build_pairs",
+    "candidate",
+    "candidates",
     "drawn",
+    "executes",
     "lint",
     "lint_tokens",
-    "step_pairs",
     "trl_row",
 ]

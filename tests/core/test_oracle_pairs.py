@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcpref.core.chains import STUDENT, Chain, Limits, Reply, advance, begin, finish
-from fcpref.core.pairs import PairSpec, lint, step_pairs, trl_row
+from fcpref.core.pairs import PairSpec, build_pairs, lint, trl_row
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
@@ -15,7 +15,7 @@ from fcpref.core.training import judged_replies
 from tests.strategies import deduction_problems, deduction_replies
 
 TASK = find_task("fol.deduction")
-SPEC = PairSpec(kind="step", per_problem=8)
+SPEC = PairSpec(kinds=("oracle",), solved=True, per_problem=8)
 WORDS = ("True", "False", "Unknown")
 
 
@@ -40,7 +40,7 @@ def chain_of(
 
 
 def paired(problem: Problem, *scored: ScoredChain, spec: PairSpec = SPEC):
-    return step_pairs(scored, {problem_id(problem): problem}, spec)
+    return build_pairs(scored, {problem_id(problem): problem}, spec)
 
 
 def said(chain: Chain) -> list[str]:
@@ -110,8 +110,20 @@ def test_the_same_mistake_counts_once_and_limits_hold():
     scored = [chain_of(problem, [f"Answer(value={word!r})"]) for word in WORDS for _ in range(3)]
     # Guessed at once: two labels are wrong, and the right one is not supported.
     assert len(paired(problem, *scored)) == len(WORDS)
-    assert len(paired(problem, *scored, spec=PairSpec(kind="step", per_problem=1))) == 1
-    assert len(paired(problem, *scored, spec=PairSpec(kind="step", per_problem=3, limit=2))) == 2
+    assert (
+        len(paired(problem, *scored, spec=PairSpec(kinds=("oracle",), solved=True, per_problem=1)))
+        == 1
+    )
+    assert (
+        len(
+            paired(
+                problem,
+                *scored,
+                spec=PairSpec(kinds=("oracle",), solved=True, per_problem=3, limit=2),
+            )
+        )
+        == 2
+    )
 
 
 def test_only_the_deciding_call_and_the_oracles_at_its_place_are_judged():

@@ -1,0 +1,108 @@
+"""Pairs for problems that a student never solves: what it did against what the oracle does.
+
+Where the task's oracle can go on from another's calls, both share the incorrect chain's executed
+prefix, up to the call that settles its fate: the wrong answer, or the first of the failed calls
+that it ended in. The oracle's call at that place opens a continuation that executes to a correct
+chain; what the incorrect chain came to is not correct. Where it cannot, whole chains are compared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from fcpref.core.chains import Limits, Reply, advance, begin, finish, replay
+from fcpref.core.functions import translate
+from fcpref.core.pairs.values import PairSpec, PreferencePair
+from fcpref.core.scores import Verdict
+from fcpref.core.seeds import derive
+from fcpref.core.tasks import complete, find_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fcpref.core.chains import Chain
+    from fcpref.core.problems import Problem
+    from fcpref.core.scores import ScoredChain
+
+_ANSWERED = (Verdict.WRONG_ANSWER, Verdict.UNSUPPORTED)
+
+
+def oracle_level(
+    chains: Sequence[ScoredChain], problem: Problem | None, spec: PairSpec
+) -> Iterator[PreferencePair]:
+    """Pair incorrect chains with the oracle's call at the place where each went wrong.
+
+    Chains that ran into the call or token limit give none where such calls are compared: no single
+    call of theirs is to blame.
+
+    Args:
+        chains: of one prompt, in an order of their own.
+        problem: theirs.
+        spec: whether solved problems count too, and the seed of the order.
+    """
+    if problem is None or (not spec.solved and any(item.score.correct for item in chains)):
+        return
+    resumes = find_task(problem.task).resume is not None
+    found: dict[tuple[str, ...], PreferencePair] = {}
+    for item in chains:
+        if item.score.correct or not item.chain.turns:
+            continue
+        at = _deciding(item) if resumes else len(item.chain.turns) - 1
+        if at is None:
+            continue
+        # Chains that came the same way to the same mistake are one lesson.
+        way = tuple(turn.reply for turn in item.chain.turns[: at + 1])
+        made = None if way in found else _made(item.chain, problem, at, resumes=resumes)
+        if made is not None:
+            found[way] = PreferencePair(
+                kind="step" if resumes else "chain",
+                origin="oracle",
+                chosen=made,
+                rejected=item.chain,
+                rejected_verdict=item.score.verdict.value,
+            )
+    pairs = list(found.values())
+    derive(spec.seed, "pairs", chains[0].chain.problem).shuffle(pairs)
+    yield from pairs
+
+
+def _made(chain: Chain, problem: Problem, at: int, *, resumes: bool) -> Chain | None:
+    if resumes:
+        return _completed(chain, problem, at)
+    task = find_task(chain.task)
+    return complete(task, problem, [chain], Limits(), "whole")
+
+
+def _deciding(item: ScoredChain) -> int | None:
+    """Return the index of the call that settled an incorrect chain's fate."""
+    turns = item.chain.turns
+    if item.score.verdict in _ANSWERED:
+        return len(turns) - 1
+    if item.score.verdict is not Verdict.MALFORMED:
+        return None
+    at = len(turns)
+    while at and item.score.codes[at - 1] is not None:
+        at -= 1
+    return at
+
+
+def _completed(chain: Chain, problem: Problem, at: int) -> Chain | None:
+    """Return the chain's first `at` calls with the oracle's continuation, if that is correct."""
+    task = find_task(chain.task)
+    if task.resume is None:
+        return None
+    toolbox = task.toolbox.without(chain.without)
+    _, memory = replay((turn.reply for turn in chain.turns[:at]), toolbox, problem, chain.grammar)
+    # The prefix was within the limits that it was sampled with, which may be wider in failures.
+    limits = evolve(Limits(), failures=len(chain.turns) + 1)
+    state = begin(toolbox, problem, (), limits, chain.grammar)
+    for turn in chain.turns[:at]:
+        state = advance(state, Reply(text=turn.reply, tokens=turn.tokens))
+    for text in task.resume(memory):
+        state = advance(state, Reply(text=translate(text, chain.grammar)))
+    made = finish(state, f"{chain.source}+oracle", chain.sample)
+    if not task.score(made, problem).correct or made.turns[at].reply == chain.turns[at].reply:
+        return None
+    return made
