@@ -15,7 +15,7 @@ from fcpref.core.canon import canonical_bytes
 from fcpref.core.chains import Chain, Limits, Reply, Turn, advance, begin, finish
 from fcpref.core.codec import structure, unstructure, value_id
 from fcpref.core.functions import FailureCode, Outcome
-from fcpref.core.pairs import PairSpec, PreferencePair, build_pairs, candidate
+from fcpref.core.pairs import PairSpec, PreferencePair, build_pairs, candidate, drawn
 from fcpref.core.problems import problem_id
 from fcpref.core.scores import Score, ScoredChain, Verdict
 from fcpref.core.tasks import find_task
@@ -61,7 +61,7 @@ def judged(problem: str, replies: list[str], sample: int, **changes: object) -> 
 def scored_sets() -> st.SearchStrategy[list[ScoredChain]]:
     replies = st.lists(st.sampled_from(CALLS), max_size=4)
     one = st.builds(judged, st.sampled_from("pqr"), replies, st.integers(0, 5))
-    return st.lists(one, max_size=30)
+    return st.lists(one, min_size=8, max_size=30)
 
 
 def specs(kinds: tuple[str, ...] = KINDS) -> st.SearchStrategy[PairSpec]:
@@ -146,6 +146,24 @@ def test_every_cap_holds_and_no_lesson_comes_twice(scored, spec):
         counts = Counter(getattr(one, field) for one in made)
         assert not cap or all(count <= cap for count in counts.values())
     assert not spec.limit or len(made) <= spec.limit
+
+
+@pytest.mark.parametrize(
+    ("cap", "count"),
+    [({"per_code": 3}, 3), ({"per_length": 2}, 2), ({"per_problem": 1}, 9), ({}, 18)],
+)
+def test_a_cap_holds_for_the_whole_set(cap, count):
+    # Two correct and two incorrect chains each, all of two calls that work.
+    scored = many(2, 2, problems=9)
+    assert len(build_pairs(scored, {}, PairSpec(**cap))) == count
+    assert len(build_pairs(scored, {}, PairSpec(kinds=("step", "chain"), **cap))) == count
+
+
+def test_two_builders_may_make_the_same_pair_and_it_is_kept_once():
+    scored = [judged("p", replies, 0) for replies in (["Add()"], ["Fly()"])]
+    (pair,) = build_pairs(scored, {}, PairSpec(kinds=("chain",)))
+    kept = drawn([pair, pair], [candidate(pair)] * 2, PairSpec())
+    assert kept == (pair,)
 
 
 @given(scored=scored_sets(), spec=specs())
