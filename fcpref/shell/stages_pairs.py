@@ -24,6 +24,7 @@ from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, judged_replies
 from fcpref.errors import ArtifactError, UsageError
+from fcpref.shell.bulk import bulk
 from fcpref.shell.models import load_tokenizer
 from fcpref.shell.stages_data import FOLIO_SOURCE, GSM8K_SOURCE, parent, problems_by_id
 from fcpref.shell.store import Artifact, write_bytes
@@ -85,6 +86,7 @@ def pairs(
     return workspace.once("pairs", {"scores": ids, "spec": unstructure(spec)}, make)
 
 
+@bulk()
 def repaired(
     workspace: Workspace, scores: Sequence[Artifact], spec: PairSpec
 ) -> tuple[PreferencePair, ...]:

@@ -18,8 +18,9 @@ import msgspec
 from attrs import field, frozen
 
 from fcpref.core.canon import bytes_id, canonical_bytes, short
-from fcpref.core.codec import structure, unstructure
+from fcpref.core.codec import structure, unstructure, value_bytes
 from fcpref.errors import ArtifactError, CodecError
+from fcpref.shell.bulk import bulk
 from fcpref.shell.rows import NoJsonError, decode
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Artifact:
     header: Header
     records: tuple[object, ...]
 
+    @bulk()
     def values(self, cls: type[T]) -> tuple[T, ...]:
         """Return the records as values of a class.
 
@@ -79,6 +81,7 @@ class Artifact:
         return tuple(values)
 
 
+@bulk()
 def write_artifact(
     folder: Path,
     stage: str,
@@ -101,10 +104,7 @@ def write_artifact(
         versions: library versions that the content depends on.
         out: write to this path instead.
     """
-    lines = sorted(
-        value if isinstance(value, bytes) else canonical_bytes(unstructure(value))
-        for value in values
-    )
+    lines = sorted(value if isinstance(value, bytes) else value_bytes(value) for value in values)
     header = Header(
         format=FORMAT,
         stage=stage,
@@ -124,6 +124,7 @@ def write_artifact(
     return Artifact(id=identifier, path=path, header=header, records=records)
 
 
+@bulk()
 def read_artifact(path: Path, *, stage: str | None = None) -> Artifact:
     """Read an artifact and verify it.
 
