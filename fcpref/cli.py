@@ -94,8 +94,19 @@ class Session:
         """Print a result, as JSON or for people."""
         click.echo(json.dumps(data, ensure_ascii=False) if self.as_json else text)
 
-    def give(self, artifact: Artifact, **more: object) -> None:
-        """Print what an artifact is; copy it to ``--out`` where that was given."""
+    def give(
+        self,
+        artifact: Artifact,
+        summary: tuple[dict[str, Any], str] | None = None,
+        **more: object,
+    ) -> None:
+        """Print what an artifact is; copy it to ``--out`` where that was given.
+
+        Args:
+            artifact: the artifact; its path is the last line.
+            summary: what it comes to, as data and as lines for people.
+            **more: said of it beside its count.
+        """
         from fcpref.shell.workspace import copy_to
 
         path = copy_to(artifact, self.out) if self.out else artifact.path
@@ -108,7 +119,11 @@ class Session:
             **more,
         }
         said = "".join(f", {name} {value}" for name, value in more.items())
-        self.show(data, f"{header.stage}: {header.count} records{said}\n{path}")
+        lines = [f"{header.stage}: {header.count} records{said}"]
+        if summary is not None:
+            data["summary"] = summary[0]
+            lines.append(summary[1])
+        self.show(data, "\n".join([*lines, str(path)]))
 
 
 def amount(text: str) -> float:
@@ -508,10 +523,12 @@ def _prompt(options: dict[str, Any]) -> PromptSpec:
 @click.argument("chains")
 @_in_shards
 def score(session: Session, chains: str, sharding: Sharding | None) -> None:
-    """Execute CHAINS again and judge them."""
+    """Execute CHAINS again and judge them; say what they come to."""
+    from fcpref.shell.scoring import summary
     from fcpref.shell.stages_data import scores_of
 
-    session.give(*scores_of(session.workspace, [chains], _scorer(sharding)))
+    (made,) = scores_of(session.workspace, [chains], _scorer(sharding))
+    session.give(made, summary(made))
 
 
 def _scorer(sharding: Sharding | None) -> Scorer | None:
