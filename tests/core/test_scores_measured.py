@@ -110,6 +110,7 @@ def test_a_chain_shorter_than_the_oracles_has_more_than_one():
     assert score.efficiency == Fraction(5, 2)
     assert evolve(score, verdict=Verdict.UNSUPPORTED).efficiency is None
     assert evolve(score, shortest=None).efficiency is None
+    assert evolve(score, codes=()).efficiency is None
 
 
 def test_the_oracle_is_held_to_the_functions_that_the_chain_was_offered():

@@ -88,7 +88,7 @@ class Score:
         It is in (0, 1] for most chains. Above 1 the chain is shorter than the oracle's: that of
         `fol.deduction` is a shortest proof, but that of `math.word` follows the problem's solution.
         """
-        if self.shortest is None or not self.correct:
+        if self.shortest is None or not (self.correct and self.codes):
             return None
         return Fraction(self.shortest, len(self.codes))
 
