@@ -34,7 +34,7 @@ def test_every_character_of_a_visible_text_is_seen(text):
     seen = visible(text)
     assert visible(seen) == seen
     for letter in seen:
-        assert letter == "\n" or unicodedata.category(letter)[0] not in "C"
+        assert letter == "\n" or unicodedata.category(letter)[0] != "C"
     assert len(f"{seen}.".splitlines()) == seen.count("\n") + 1
     seen.encode()
 
