@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from fcpref.shell.show_filters import Filters
     from fcpref.shell.store import Artifact
 
+_SOME = 3
+
 
 @define
 class ChainItem:
@@ -154,8 +156,9 @@ def named(items: Sequence[Item], name: str, artifact: Artifact) -> list[Item]:
         have = ", ".join(map(str, sorted(set().union(*(item.samples for item in about)))))
         raise UsageError(f"{artifact.path}: has no sample {sample} of that problem, but {have}")
     if not found and not wanted:
-        some = ", ".join(short(item.id, 8) for item in items[:3]) or "none"
-        raise UsageError(f"{artifact.path}: no id in it starts with {name}; there are {some}, ...")
+        some = ", ".join(short(item.id, 8) for item in items[:_SOME]) or "none"
+        more = ", ..." if len(items) > _SOME else ""
+        raise UsageError(f"{artifact.path}: no id in it starts with {name}; there are {some}{more}")
     return found or wanted
 
 

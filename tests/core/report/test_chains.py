@@ -184,8 +184,8 @@ def test_a_chain_that_the_oracle_completed_says_where():
     chain = played("no", *WORD.oracle(PROBLEM), completed_from=1)
     one = shown_chain(chain, PROBLEM, None)
     lines = text_of(one).split("\n")
-    assert lines[lines.index("-- the oracle goes on --") + 1].startswith(" 1 ")
-    assert "the oracle goes on" in Page(shown_page("t", [], [one])).words
+    assert lines[lines.index("-- the oracle's from here on --") + 1].startswith(" 1 ")
+    assert "the oracle's from here on" in Page(shown_page("t", [], [one])).words
 
 
 def test_very_long_chains_and_replies_are_cut_and_say_how_much():
@@ -256,6 +256,7 @@ def test_a_step_pair_stands_side_by_side_where_there_is_room():
     assert left.rstrip() == f" 1 >  {right[0]}"
     assert right_side == " 1 >! no"
     assert re.search(r"^-- not judged -- +\| -- not judged --$", "\n".join(lines), re.MULTILINE)
+    assert " | " in text_of(one, 100)
     stacked = text_of(one, 99).split("\n")
     assert not any(" | " in line for line in stacked)
     assert stacked.index("CHOSEN: correct (stopped: answered)") < stacked.index(

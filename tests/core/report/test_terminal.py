@@ -67,6 +67,7 @@ def test_wrapping_keeps_every_letter_and_its_style_within_the_width(some, width)
     ("text", "expected"),
     [
         ("one two three", ["one two", "three"]),
+        ("one twothree", ["one", "twothree"]),
         ("abcdefghij", ["abcdefgh", "ij"]),
         ("a\n\nb", ["a", "", "b"]),
         ("eightlet so", ["eightlet", "so"]),
