@@ -204,8 +204,13 @@ def test_a_problem_names_all_about_it_and_with_a_sample_one(workspace, made):
     assert len(ids) == 6
     one = select(workspace, str(made["scores"].path), Filters(name=f"{name}/4"), None)
     assert [(chain.problem, chain.sample) for chain in one.shown] == [(problem, 4)]
-    pairs = select(workspace, str(made["pairs"].path), Filters(name=f"{name}/1"), None)
-    assert all(1 in (pair.chosen.sample, pair.rejected.sample) for pair in pairs.shown)
+    pairs = [one for one in made["pairs"].values(PreferencePair) if one.chosen.problem == problem]
+    for sample in {one.rejected.sample for one in pairs} | {one.chosen.sample for one in pairs}:
+        expected = [
+            value_id(one) for one in pairs if sample in (one.chosen.sample, one.rejected.sample)
+        ]
+        ids, _ = selected(workspace, made["pairs"], Filters(name=f"{name}/{sample}"))
+        assert ids == expected != []
     refined = Filters(name=name, verdict="malformed")
     assert 0 < len(selected(workspace, made["scores"], refined)[0]) < 6
 
