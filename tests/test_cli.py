@@ -22,7 +22,7 @@ from tests.command_line import made_by, refused
 
 COMMANDS = (
     "call", "chains", "compare-prompts", "evaluate", "export", "lint", "pairs", "play", "problems",
-    "publish", "recordings", "report", "run", "score", "tasks", "train", "verify",
+    "publish", "recordings", "report", "run", "score", "show", "tasks", "train", "verify",
 )  # fmt: skip
 START = [sys.executable, "-c", "from fcpref.cli import main; main()"]
 

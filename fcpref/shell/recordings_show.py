@@ -13,6 +13,7 @@ from fcpref.core.chains import advance as executed
 from fcpref.core.chains.values import Limits
 from fcpref.core.codec import structure, unstructure
 from fcpref.core.problems import Problem
+from fcpref.core.report.terminal import visible
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, CodecError, UsageError
 from fcpref.shell.engines.base import Request
@@ -190,7 +191,7 @@ class Chat:
     def text(self) -> str:
         """Return the chat for people."""
         lines = [f"chain {self.job}"]
-        lines += [f"[{message.role}]\n{message.content}" for message in self.messages]
+        lines += [f"[{message.role}]\n{visible(message.content)}" for message in self.messages]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 

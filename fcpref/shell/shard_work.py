@@ -138,12 +138,15 @@ def sample(task: Task) -> Result:
 
 @_work
 def score(task: Task) -> Result:
-    """Execute and judge the shard's chains, which are the records; labels are verdicts."""
+    """Execute the shard's chains, which are the records, and judge them completely.
+
+    Labels are verdicts.
+    """
     problems = {problem_id(one): one for one in _values(task.problems, Problem)}
     lines, labels = [], []
     for chain in _values(task.records, Chain):
         problem = problems[chain.problem]
-        judged = find_task(problem.task).score(chain, problem)
+        judged = find_task(problem.task).measured(chain, problem)
         lines.append(_line(ScoredChain(chain=chain, score=judged)))
         labels.append(judged.verdict.value)
     return Result(lines=lines, labels=labels)

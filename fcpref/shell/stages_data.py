@@ -12,7 +12,7 @@ from fcpref.core.chains import Chain, Limits, PromptSpec
 from fcpref.core.codec import structure, unstructure
 from fcpref.core.problems import Problem, Split, problem_id
 from fcpref.core.problems.problem import SPLITS
-from fcpref.core.scores import ScoredChain, Verdict
+from fcpref.core.scores import MEASURES, ScoredChain, Verdict
 from fcpref.core.seeds import derive
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, CodecError, ProblemError, UsageError
@@ -437,7 +437,7 @@ def _sampled(
 
 
 def score(workspace: Workspace, chains: Artifact, scorer: Scorer | None = None) -> Artifact:
-    """Execute chains again and judge them; stage ``scores``.
+    """Execute chains again and judge them completely; stage ``scores``.
 
     Args:
         workspace: where to write.
@@ -449,18 +449,19 @@ def score(workspace: Workspace, chains: Artifact, scorer: Scorer | None = None) 
     """
     problems = workspace.find(parent(chains, 0), "problems")
     versions = versions_of(problems.values(Problem))
+    spec = {"measures": MEASURES}
 
     def make(log: StageLog) -> Artifact:
         parents = (chains.id, problems.id)
         scored = (scorer or rescored)(workspace, chains)
-        made = workspace.write("scores", scored, parents=parents, versions=versions)
+        made = workspace.write("scores", scored, parents=parents, spec=spec, versions=versions)
         records: Any = made.records
         own = [record for record in records if "completed_from" not in record["chain"]]
         correct = sum(record["score"]["verdict"] == Verdict.CORRECT for record in own)
         log.write("scored", chains=len(own), correct=correct, completed=len(records) - len(own))
         return made
 
-    return workspace.once("scores", {"chains": chains.id, **redone(versions)}, make)
+    return workspace.once("scores", {"chains": chains.id, **spec, **redone(versions)}, make)
 
 
 def scores_of(
@@ -476,7 +477,7 @@ def scores_of(
 
 
 def rescored(workspace: Workspace, chains: Artifact) -> Iterator[ScoredChain]:
-    """Yield an artifact's chains with their scores.
+    """Yield an artifact's chains with their complete scores.
 
     Raises:
         ArtifactError: their problems are not here.
@@ -490,5 +491,5 @@ def rescored(workspace: Workspace, chains: Artifact) -> Iterator[ScoredChain]:
                 raise ArtifactError(
                     f"{chains.path}, line {line}: its problem is not among those of its parent"
                 )
-            yield ScoredChain(chain=chain, score=find_task(problem.task).score(chain, problem))
+            yield ScoredChain(chain=chain, score=find_task(problem.task).measured(chain, problem))
             bar.advance()

@@ -18,7 +18,7 @@ from fcpref.core.codec import structure, unstructure
 from fcpref.core.evaluation import Trial
 from fcpref.core.pairs import PairSpec, PreferencePair
 from fcpref.core.problems import Problem
-from fcpref.core.scores import ScoredChain
+from fcpref.core.scores import MEASURES, Score, ScoredChain
 from fcpref.core.tasks import find_task
 from fcpref.core.training import RunRecord
 from fcpref.errors import ArtifactError, CodecError, FcprefError
@@ -209,24 +209,39 @@ def _scores(check: _Check, artifact: Artifact) -> Iterator[str]:
     problems = check.here(artifact, 1, "problems")
     if chains is None or problems is None:
         return
+    measures = artifact.header.spec.get("measures", 0)
+    if measures not in (0, MEASURES):
+        check.notes.append(
+            f"{artifact.path}: not checkable here, it has measures {measures!r} of another version"
+        )
+        return
     by_id = problems_by_id(problems)
     for line, item in enumerate(artifact.values(ScoredChain), start=2):
         problem = by_id.get(item.chain.problem)
         if problem is None:
             yield f"{artifact.path}, line {line}: its problem is not among those of its parent"
             return
-        score = find_task(problem.task).score(item.chain, problem)
+        task = find_task(problem.task)
+        score = (task.measured if measures else task.score)(item.chain, problem)
         if score != item.score:
             yield (
                 f"{artifact.path}, line {line} (problem {short(item.chain.problem)}, sample "
                 f"{item.chain.sample}): recorded {item.score.verdict.value}, scores as "
-                f"{score.verdict.value}"
-                + ("" if score.verdict != item.score.verdict else " with other evidence")
+                f"{score.verdict.value}{_otherwise(item.score, score)}"
             )
             return
     own = [unstructure(item.chain) for item in artifact.values(ScoredChain)]
     if _sorted(own) != _sorted(chains.records):
         yield f"{artifact.path}: its chains are not those of its parent"
+
+
+def _otherwise(recorded: Score, now: Score) -> str:
+    """Say what else differs between scores of one verdict."""
+    if recorded.verdict != now.verdict:
+        return ""
+    if (recorded.evidence, recorded.codes) != (now.evidence, now.codes):
+        return " with other evidence"
+    return " with other measures"
 
 
 def _pairs(check: _Check, artifact: Artifact) -> Iterator[str]:

@@ -24,7 +24,7 @@ samples = 2
 knobs.max_depth = 1
 
 [pairs]
-kind = "step"
+kinds = ["oracle"]
 limit = 4
 
 [dpo]

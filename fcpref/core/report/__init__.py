@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from fcpref.core.report.build import build_report
+from fcpref.core.report.chains import ShownChain, ShownPair, shown_chain, shown_pair
+from fcpref.core.report.chains_html import shown_page
+from fcpref.core.report.chains_text import shown_lines
 from fcpref.core.report.document import (
     BarFigure,
     Figure,
@@ -18,6 +21,7 @@ from fcpref.core.report.document import (
 from fcpref.core.report.html import html
 from fcpref.core.report.markdown import markdown
 from fcpref.core.report.prompts import prompt_report
+from fcpref.core.report.terminal import rendered
 
 __all__ = [
     "BarFigure",
@@ -28,10 +32,17 @@ __all__ = [
     "Report",
     "Section",
     "Series",
+    "ShownChain",
+    "ShownPair",
     "Source",
     "Table",
     "build_report",
     "html",
     "markdown",
     "prompt_report",
+    "rendered",
+    "shown_chain",
+    "shown_lines",
+    "shown_page",
+    "shown_pair",
 ]

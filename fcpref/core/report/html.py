@@ -19,27 +19,33 @@ _HEAD = f"""<meta charset="utf-8">
 
 def html(report: Report) -> str:
     """Return a report as one self-contained HTML page; any text is safe in it."""
+    return page(
+        report.title,
+        _contents(report),
+        *(_section(section, index) for index, section in enumerate(report.sections)),
+        _sources(report.sources),
+    )
+
+
+def page(title: str, *content: Markup, style: str = "") -> str:
+    """Return one self-contained HTML page.
+
+    Args:
+        title: its title and first heading.
+        *content: what follows.
+        style: rules beside those of all pages.
+    """
     head = join(
         Markup(_HEAD),
-        element("title", {}, text(report.title)),
-        element("style", {}, Markup(STYLE)),
+        element("title", {}, text(title)),
+        element("style", {}, Markup(STYLE + style)),
     )
-    main = element(
-        "main",
-        {},
-        Markup("\n"),
-        join(
-            element("h1", {}, text(report.title)),
-            _contents(report),
-            *(_section(section, index) for index, section in enumerate(report.sections)),
-            _sources(report.sources),
-        ),
-        Markup("\n"),
-    )
-    page = element(
+    inside = join(element("h1", {}, text(title)), *content)
+    main = element("main", {}, Markup("\n"), inside, Markup("\n"))
+    whole = element(
         "html", {"lang": "en"}, join(element("head", {}, head), element("body", {}, main))
     )
-    return f"<!DOCTYPE html>\n{page}\n"
+    return f"<!DOCTYPE html>\n{whole}\n"
 
 
 def _contents(report: Report) -> Markup:

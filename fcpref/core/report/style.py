@@ -73,3 +73,32 @@ code{{font:.85em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-w
 @media print{{body{{font-size:11pt}}main{{max-width:none;padding:0}}nav,details{{display:none}}
 figure,tr{{break-inside:avoid}}}}
 """
+
+CHAINS = """
+:root{--good:#2f7d4f;--bad:#b3372f;--differs:#c06a14}
+@media (prefers-color-scheme:dark){:root{--good:#7cc796;--bad:#ef8a80;--differs:#e6a15c}}
+main{max-width:80rem}
+article{margin:2.5rem 0 0;padding-top:1.1rem;border-top:1px solid var(--line)}
+article h2{margin:0 0 .5rem;padding:0;border:0}
+h3{font-size:1rem;margin:0 0 .3rem}
+.facts{list-style:none;margin:0 0 1rem;padding:0;color:var(--soft);font-size:.9rem}
+.problem{white-space:pre-wrap;background:var(--band);padding:.8rem 1rem;margin:0 0 .4rem;
+max-width:52rem}
+.calls{list-style:none;margin:0 0 1.2rem;padding:0}
+.calls>li{border-left:3px solid var(--line);padding:.15rem 0 .15rem .8rem;margin:0 0 .45rem}
+.calls .break{border:0;padding:0;color:var(--soft);font-size:.87rem}
+.reply,.result{display:block;white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;
+font:.85rem/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+.result{color:var(--soft)}
+.result::before{content:"\\2192\\a0"}
+.calls>.evidence{border-color:var(--good)}
+.calls>.failed{border-color:var(--bad)}
+.failed .result{color:var(--bad)}
+.calls>.first{border-color:var(--differs);border-left-width:6px;background:var(--band)}
+.faded{opacity:.6}
+.badge{font-size:.78rem;font-weight:600;color:var(--soft);margin-right:.7rem}
+.good{color:var(--good)}.bad{color:var(--bad)}
+.sides{display:grid;grid-template-columns:1fr;gap:0 2rem}
+.sides>*{min-width:0}
+@media (min-width:56rem){.sides{grid-template-columns:1fr 1fr}}
+"""

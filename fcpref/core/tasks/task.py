@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from attrs import frozen
@@ -19,7 +20,7 @@ from fcpref.core.chains import (
 )
 from fcpref.core.functions import Grammar, Memory, Toolbox, translate
 from fcpref.core.problems import Problem, Split
-from fcpref.core.scores import Score, Support, score_chain, score_state
+from fcpref.core.scores import Score, Support, measure_chain, score_chain, score_state
 from fcpref.errors import UsageError
 
 Oracle = Callable[[Problem], tuple[str, ...]]
@@ -30,7 +31,8 @@ Resume = Callable[[Memory], tuple[str, ...]]
 """The replies that lead from what calls have established to a correct answer."""
 
 
-@frozen(kw_only=True)
+# Equal only to itself, so that what it comes to can be kept by it.
+@frozen(kw_only=True, eq=False)
 class Task:
     """All that a task is made of.
 
@@ -65,6 +67,21 @@ class Task:
     def score(self, chain: Chain, problem: Problem) -> Score:
         """Score a chain of this task."""
         return score_chain(chain, problem, self.toolbox, self.support)
+
+    def measured(self, chain: Chain, problem: Problem) -> Score:
+        """Score a chain of this task completely; see `fcpref.core.scores.MEASURES`."""
+        shortest = self.shortest(problem, chain.without)
+        return measure_chain(chain, problem, self.toolbox, self.support, shortest)
+
+    def shortest(self, problem: Problem, without: Collection[str] = ()) -> int | None:
+        """Return how many calls the oracle's chain has; None where it has no correct one.
+
+        Args:
+            problem: what it is about.
+            without: functions that are not on offer. A call of one fails and does not count; where
+                the answer rests on it, there is no correct chain.
+        """
+        return _shortest(self, problem, tuple(without))
 
     def score_state(self, state: ChainState) -> Score:
         """Score a chain of this task as it has just been executed."""
@@ -103,6 +120,18 @@ class Task:
         for text in self.oracle(problem):
             state = advance(state, Reply(text=translate(text, grammar)))
         return finish(state, "oracle", 0)
+
+
+@lru_cache(maxsize=4_096)
+def _shortest(task: Task, problem: Problem, without: tuple[str, ...]) -> int | None:
+    replies = task.oracle(problem)
+    endless = len(replies) + 1
+    limits = Limits(calls=endless, failures=endless)
+    state = begin(task.toolbox.without(without), problem, (), limits)
+    for text in replies:
+        state = advance(state, Reply(text=text))
+    score = task.score_state(state)
+    return score.codes.count(None) if score.correct else None
 
 
 def exemplars_of(oracle: Oracle, problems: tuple[Problem, ...]) -> tuple[Exemplar, ...]:
