@@ -1,0 +1,207 @@
+"""Pairs of an artifact, checked before they train anything, as text and as a student's tokens."""
+
+from __future__ import annotations
+
+import re
+import time
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, frozen
+
+from fcpref.core.canon import bytes_id, canonical_bytes
+from fcpref.core.chains import prompt_of
+from fcpref.core.codec import unstructure
+from fcpref.core.pairs import (
+    EncodedPair,
+    LintReport,
+    PreferencePair,
+    errors_first,
+    lint_report,
+    token_report,
+)
+from fcpref.core.report import Source, html, lint_document, lint_text, markdown
+from fcpref.core.training import DpoSpec, judged_replies
+from fcpref.errors import UsageError
+from fcpref.shell.models import load_tokenizer
+from fcpref.shell.stages_data import problems_by_id
+from fcpref.shell.stages_pairs import problems_of
+from fcpref.shell.store import write_bytes
+from fcpref.shell.tokens import encode_chain, encode_text, opening_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from fcpref.core.chains import Message, PromptSpec
+    from fcpref.core.pairs import Finding
+    from fcpref.core.problems import Problem
+    from fcpref.shell.models import ResolvedModel
+    from fcpref.shell.store import Artifact
+    from fcpref.shell.workspace import Workspace
+
+    _Opened = tuple[tuple[Message, ...], tuple[dict[str, Any], ...]]
+
+EXECUTED = 2_000
+"""Pairs whose chains are executed again; `fcpref verify` executes all."""
+
+
+@frozen(kw_only=True)
+class Linted:
+    """A check, and what it took.
+
+    Attributes:
+        report: what was found.
+        seconds: wall-clock time by part, ``text`` and ``tokenizer``.
+        sources: the artifacts that were checked.
+    """
+
+    report: LintReport
+    seconds: tuple[tuple[str, float], ...]
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The whole as plain data."""
+        return {**unstructure(self.report), "seconds": dict(self.seconds)}
+
+    def text(self, *, every: bool = False) -> str:
+        """Return it as lines for a terminal; see `lint_text`."""
+        took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds)
+        return f"{lint_text(self.report, every=every)}\n\ntook: {took}"
+
+
+def write_lint(linted: Linted, out: Path, name: str, *, every: bool = False) -> Path:
+    """Write a check as a document, HTML where the file is called so, else Markdown.
+
+    Args:
+        linted: the check.
+        out: the file.
+        name: of what was checked.
+        every: list every finding.
+
+    Raises:
+        UsageError: the file is called otherwise.
+        ArtifactError: it cannot be written.
+    """
+    writers = {".html": html, ".md": markdown}
+    if out.suffix not in writers:
+        raise UsageError(f"--out {out}: a report ends in .html or .md; name the file so")
+    document = lint_document(linted.report, name=name, sources=linted.sources, every=every)
+    write_bytes(out, writers[out.suffix](document).encode())
+    return out
+
+
+def lint_pairs(
+    workspace: Workspace,
+    artifact: Artifact,
+    held_out: Iterable[Artifact] = (),
+    *,
+    student: ResolvedModel | None = None,
+    spec: DpoSpec | None = None,
+) -> tuple[Finding, ...]:
+    """Check pairs; see `linted_pairs`, which also tells the numbers."""
+    return linted_pairs(workspace, artifact, held_out, student=student, spec=spec).report.findings
+
+
+def linted_pairs(
+    workspace: Workspace,
+    artifact: Artifact,
+    held_out: Iterable[Artifact] = (),
+    *,
+    student: ResolvedModel | None = None,
+    spec: DpoSpec | None = None,
+) -> Linted:
+    """Check pairs before they train anything.
+
+    Args:
+        workspace: holds what the pairs were made from.
+        artifact: the pairs.
+        held_out: problems that must not be trained on, beside those of splits dev and test.
+        student: whose tokenizer the pairs that are sound as text are checked with, if any.
+        spec: how they would train it.
+
+    Raises:
+        ModelError: the student's tokenizer cannot be read, or its template lacks the grammar.
+        TrainingError: the student's chat template cannot be trained on.
+    """
+    start = time.monotonic()
+    sources = (Source(stage=artifact.header.stage, id=artifact.id),)
+    problems = problems_of(workspace, [artifact])
+    barred = {key for key, problem in problems.items() if problem.split != "train"}
+    for one in held_out:
+        there = problems_by_id(one)
+        barred |= there.keys()
+        problems |= there
+    pairs = artifact.values(PreferencePair)
+    ids = [bytes_id(canonical_bytes(record)) for record in artifact.records]
+    report = lint_report(pairs, held_out=barred, problems=problems, ids=ids, execute=EXECUTED)
+    unfit = {finding.pair for finding in report.findings if finding.severity == "error"}
+    sound = {key: pair for key, pair in zip(ids, pairs, strict=True) if key not in unfit}
+    text = since(start)
+    if student is None or not sound:
+        return Linted(report=report, seconds=(("text", text),), sources=sources)
+    start = time.monotonic()
+    spec = spec or DpoSpec()
+    with workspace.progress.bar("tokens", len(sound)) as bar:
+        encoded = _encoded(sound, problems, student, spec.prompt, bar.advance)
+        tokens = token_report(encoded, spec.max_tokens)
+    lengths = () if tokens.lengths is None else (tokens.lengths,)
+    report = evolve(
+        report,
+        findings=errors_first((*report.findings, *tokens.findings)),
+        lengths=(*report.lengths, *lengths),
+        trained=tokens.trained,
+    )
+    seconds = (("text", text), ("tokenizer", since(start)))
+    return Linted(report=report, seconds=seconds, sources=sources)
+
+
+def _encoded(
+    pairs: Mapping[str, PreferencePair],
+    problems: Mapping[str, Problem],
+    student: ResolvedModel,
+    prompt: PromptSpec,
+    done: Callable[[], None],
+) -> Iterator[EncodedPair]:
+    tokenizer = load_tokenizer(student)
+    marks = marks_of(tokenizer)
+
+    @cache
+    def opened(key: str, own: PromptSpec) -> _Opened:
+        return opening_of(tokenizer, student.name, problems[key], own.grammar, own)
+
+    for identifier, pair in pairs.items():
+        opening, tools = opened(pair.chosen.problem, prompt_of(pair.chosen, prompt))
+        chains = (pair.chosen, pair.rejected)
+        chosen, rejected = (
+            encode_chain(tokenizer, opening, one, judged, tools)
+            for one, judged in zip(chains, judged_replies(pair), strict=True)
+        )
+        texts = [encode_text(tokenizer, opening, one, tools) for one in chains]
+        said = [problems[pair.chosen.problem].text]
+        said += (
+            text for one in chains for turn in one.turns for text in (turn.reply, turn.outcome.text)
+        )
+        yield EncodedPair(
+            pair=identifier,
+            chosen=chosen,
+            rejected=rejected,
+            chosen_text=texts[0],
+            rejected_text=texts[1],
+            marks=tuple(sorted({*marks.findall("\n".join(said))})),
+        )
+        done()
+
+
+def marks_of(tokenizer: Any) -> re.Pattern[str]:  # noqa: ANN401 - transformers ships no useful types
+    """Return what finds a tokenizer's special tokens in a text."""
+    added = tokenizer.added_tokens_decoder.values()
+    special = sorted(re.escape(token.content) for token in added if token.special)
+    # Nothing matches what can be nowhere.
+    return re.compile("|".join(special) or r"(?!)")
+
+
+def since(start: float) -> float:
+    """Return the seconds since a time of the monotonic clock."""
+    return round(time.monotonic() - start, 3)
