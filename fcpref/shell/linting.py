@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
@@ -30,17 +31,21 @@ from fcpref.shell.store import write_bytes
 from fcpref.shell.tokens import encode_chain, encode_text, opening_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from fcpref.core.chains import Message, PromptSpec
     from fcpref.core.pairs import Finding
     from fcpref.core.problems import Problem
     from fcpref.shell.models import ResolvedModel
+    from fcpref.shell.progress import Progress
     from fcpref.shell.store import Artifact
     from fcpref.shell.workspace import Workspace
 
     _Opened = tuple[tuple[Message, ...], tuple[dict[str, Any], ...]]
+
+REMEMBERED = 4_096
+"""Texts whose tokens are kept."""
 
 EXECUTED = 2_000
 """Pairs whose chains are executed again; `fcpref verify` executes all."""
@@ -142,35 +147,67 @@ def linted_pairs(
     text = since(start)
     if student is None or not sound:
         return Linted(report=report, seconds=(("text", text),), sources=sources)
-    start = time.monotonic()
     spec = spec or DpoSpec()
-    with workspace.progress.bar("tokens", len(sound)) as bar:
-        encoded = _encoded(sound, problems, student, spec.prompt, bar.advance)
-        tokens = token_report(encoded, spec.max_tokens)
-    lengths = () if tokens.lengths is None else (tokens.lengths,)
+
+    def encoded(tokenizer: Remembering, done: Callable[[], None]) -> Iterator[EncodedPair]:
+        return _encoded(sound, problems, tokenizer, student.name, spec.prompt, done)
+
+    linted = Linted(report=report, seconds=(("text", text),), sources=sources)
+    return with_tokens(linted, student, encoded, len(sound), spec, workspace.progress)
+
+
+Encoder = Callable[["Remembering", Callable[[], None]], "Iterator[EncodedPair]"]
+"""Encodes pairs, and calls the function that it is given after each."""
+
+
+def with_tokens(
+    linted: Linted,
+    student: ResolvedModel,
+    encode: Encoder,
+    count: int,
+    spec: DpoSpec,
+    progress: Progress,
+) -> Linted:
+    """Add to a check what a student's tokenizer says.
+
+    Args:
+        linted: the check of the same pairs as text.
+        student: whose tokenizer it is.
+        encode: encodes them with it.
+        count: how many they are.
+        spec: how they would be trained.
+        progress: shows how far the tokenizer is.
+
+    Raises:
+        ModelError: the student's tokenizer cannot be read.
+    """
+    start = time.monotonic()
+    tokenizer = Remembering(load_tokenizer(student))
+    loaded = since(start)
+    start = time.monotonic()
+    with progress.bar("tokens", count) as bar:
+        tokens = token_report(encode(tokenizer, bar.advance), spec.max_tokens)
     report = evolve(
-        report,
-        findings=errors_first((*report.findings, *tokens.findings)),
-        lengths=(*report.lengths, *lengths),
+        linted.report,
+        findings=errors_first((*linted.report.findings, *tokens.findings)),
+        lengths=(*linted.report.lengths, *(() if tokens.lengths is None else (tokens.lengths,))),
         trained=tokens.trained,
     )
-    seconds = (("text", text), ("tokenizer", since(start)))
-    return Linted(report=report, seconds=seconds, sources=sources)
+    took = (("loading the tokenizer", loaded), ("tokenizer", since(start)))
+    return evolve(linted, report=report, seconds=(*linted.seconds, *took))
 
 
 def _encoded(
     pairs: Mapping[str, PreferencePair],
     problems: Mapping[str, Problem],
-    student: ResolvedModel,
+    tokenizer: Remembering,
+    name: str,
     prompt: PromptSpec,
     done: Callable[[], None],
 ) -> Iterator[EncodedPair]:
-    tokenizer = load_tokenizer(student)
-    marks = marks_of(tokenizer)
-
     @cache
     def opened(key: str, own: PromptSpec) -> _Opened:
-        return opening_of(tokenizer, student.name, problems[key], own.grammar, own)
+        return opening_of(tokenizer, name, problems[key], own.grammar, own)
 
     for identifier, pair in pairs.items():
         opening, tools = opened(pair.chosen.problem, prompt_of(pair.chosen, prompt))
@@ -190,17 +227,35 @@ def _encoded(
             rejected=rejected,
             chosen_text=texts[0],
             rejected_text=texts[1],
-            marks=tuple(sorted({*marks.findall("\n".join(said))})),
+            marks=tokenizer.special_in("\n".join(said)),
         )
         done()
 
 
-def marks_of(tokenizer: Any) -> re.Pattern[str]:  # noqa: ANN401 - transformers ships no useful types
-    """Return what finds a tokenizer's special tokens in a text."""
-    added = tokenizer.added_tokens_decoder.values()
-    special = sorted(re.escape(token.content) for token in added if token.special)
-    # Nothing matches what can be nowhere.
-    return re.compile("|".join(special) or r"(?!)")
+class Remembering:
+    """A tokenizer that encodes a text once: pairs share their prompts and most of their calls."""
+
+    def __init__(self, tokenizer: Any) -> None:  # noqa: ANN401 - transformers ships no useful types
+        """Wrap a tokenizer with a chat template."""
+        self._tokenizer = tokenizer
+        self.apply_chat_template = tokenizer.apply_chat_template
+        self.added_tokens_decoder = dict(tokenizer.added_tokens_decoder)
+        special = (token.content for token in self.added_tokens_decoder.values() if token.special)
+        longest_first = sorted(map(re.escape, special), key=lambda text: (-len(text), text))
+        # Nothing matches what can be nowhere.
+        self._special = re.compile("|".join(longest_first) or r"(?!)")
+        self._encoded = lru_cache(maxsize=REMEMBERED)(self._encode)
+
+    def __call__(self, text: str, *, add_special_tokens: bool) -> dict[str, tuple[int, ...]]:
+        """Encode a text."""
+        return {"input_ids": self._encoded(text, add_special_tokens)}
+
+    def special_in(self, text: str) -> tuple[str, ...]:
+        """Return the special tokens that a text spells out."""
+        return tuple(sorted({*self._special.findall(text)}))
+
+    def _encode(self, text: str, special: bool) -> tuple[int, ...]:  # noqa: FBT001 - for the cache
+        return tuple(self._tokenizer(text, add_special_tokens=special)["input_ids"])
 
 
 def since(start: float) -> float:

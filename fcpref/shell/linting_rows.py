@@ -8,22 +8,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
-
 from fcpref.core.chains import Encoded
 from fcpref.core.pairs import (
     EncodedPair,
     PreferenceRow,
-    TokenReport,
-    errors_first,
     lint_rows,
-    token_report,
 )
 from fcpref.core.pairs.row_rules import schemas, sides
 from fcpref.core.training import DpoSpec
 from fcpref.errors import ArtifactError, PairError, ProblemError
-from fcpref.shell.linting import Linted, marks_of, since
-from fcpref.shell.models import load_tokenizer
+from fcpref.shell.linting import Linted, Remembering, since, with_tokens
 from fcpref.shell.rows import json_rows
 
 if TYPE_CHECKING:
@@ -77,16 +71,14 @@ def linted_rows(
     sound = [row for row in rows if row.name not in unfit]
     if student is None or not sound:
         return Linted(report=report, seconds=(("text", text),))
-    start = time.monotonic()
-    tokens = _tokens(sound, student, spec or DpoSpec(), progress)
-    lengths = () if tokens.lengths is None else (tokens.lengths,)
-    report = evolve(
-        report,
-        findings=errors_first((*report.findings, *tokens.findings)),
-        lengths=(*report.lengths, *lengths),
-        trained=tokens.trained,
-    )
-    return Linted(report=report, seconds=(("text", text), ("tokenizer", since(start))))
+    linted = Linted(report=report, seconds=(("text", text),))
+
+    def encoded(tokenizer: Remembering, done: Callable[[], None]) -> Iterator[EncodedPair]:
+        for row in sound:
+            yield _encoded(tokenizer, row)
+            done()
+
+    return with_tokens(linted, student, encoded, len(sound), spec or DpoSpec(), progress)
 
 
 def read_rows(path: Path) -> list[PreferenceRow]:
@@ -134,22 +126,7 @@ def _parquet(path: Path) -> Iterator[tuple[int, object]]:
         raise ArtifactError(f"{path}: cannot be read ({what}); write it again") from None
 
 
-def _tokens(
-    rows: Sequence[PreferenceRow], student: ResolvedModel, spec: DpoSpec, progress: Progress
-) -> TokenReport:
-    tokenizer = load_tokenizer(student)
-    marks = marks_of(tokenizer)
-    with progress.bar("tokens", len(rows)) as bar:
-        encoded = (_encoded(tokenizer, row, marks, bar.advance) for row in rows)
-        return token_report(encoded, spec.max_tokens)
-
-
-def _encoded(
-    tokenizer: Any,  # noqa: ANN401 - transformers ships no useful types
-    row: PreferenceRow,
-    marks: re.Pattern[str],
-    done: Callable[[], None],
-) -> EncodedPair:
+def _encoded(tokenizer: Remembering, row: PreferenceRow) -> EncodedPair:
     """Encode a row as TRL's DPOTrainer does: whole chats, all of the completion trained."""
     prompt, chosen, rejected = sides(row.data)
     if isinstance(row.data["chosen"], str):
@@ -171,21 +148,20 @@ def _encoded(
         for rest in (ids[_shared(opening, ids) :] for ids in whole)
     ]
     said = json.dumps([prompt, chosen, rejected], ensure_ascii=False)
-    done()
     return EncodedPair(
         pair=row.name,
         chosen=sides_of[0],
         rejected=sides_of[1],
         chosen_text=whole[0],
         rejected_text=whole[1],
-        marks=tuple(sorted({*marks.findall(said)})),
+        marks=tokenizer.special_in(said),
     )
 
 
 def _chat(
-    tokenizer: Any,  # noqa: ANN401
+    tokenizer: Remembering,
     messages: Sequence[Any],
-    offered: Any,  # noqa: ANN401
+    offered: Any,  # noqa: ANN401 - plain data
     *,
     opens: bool = False,
 ) -> tuple[int, ...]:
@@ -195,8 +171,8 @@ def _chat(
     return _ids(tokenizer, text)
 
 
-def _ids(tokenizer: Any, text: str) -> tuple[int, ...]:  # noqa: ANN401
-    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+def _ids(tokenizer: Remembering, text: str) -> tuple[int, ...]:
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
 def _shared(first: Sequence[int], second: Sequence[int]) -> int:

@@ -74,7 +74,7 @@ def answers(messages: Sequence[Message]) -> list[str]:
     """Return what the assistant says, its calls as JSON."""
     said = (message for message in messages if message["role"] == "assistant")
     return [
-        (message.get("content") or "") + "".join(json.dumps(call) for call in _calls(message))
+        _text(message.get("content")) + "".join(json.dumps(call) for call in _calls(message))
         for message in said
     ]
 
@@ -152,7 +152,7 @@ def null_arguments(row: Mapping[str, Any]) -> str | None:
     offered = dict(map(_named, schemas(row) or ()))
     for message in _all(row):
         for call in _calls(message):
-            function = call.get("function") or call
+            function = _function(call)
             given = _object(function.get("arguments"))
             known = offered.get(str(function.get("name")), {})
             wrong = [
@@ -198,7 +198,7 @@ def argument_text(row: Mapping[str, Any]) -> str | None:
     """Arguments are objects."""
     for message in _all(row):
         for call in _calls(message):
-            function = call.get("function") or call
+            function = _function(call)
             if isinstance(function.get("arguments"), str):
                 return (
                     f"the arguments of {function.get('name')} are text, which chat templates quote "
@@ -257,6 +257,19 @@ def _calls(message: Message) -> list[Mapping[str, Any]]:
     return message.get("tool_calls") or []
 
 
+def _function(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is called, with or without the wrapper."""
+    function = call.get("function")
+    return function if isinstance(function, Mapping) else call
+
+
+def _text(content: object) -> str:
+    """Return the text of a message; content in parts has it in several places."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
+    return content if isinstance(content, str) else ""
+
+
 def _object(arguments: object) -> Mapping[str, Any]:
     if isinstance(arguments, str):
         try:
@@ -268,9 +281,7 @@ def _object(arguments: object) -> Mapping[str, Any]:
 
 def _named(tool: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """Return a function's name and the schemas of its arguments."""
-    function = tool.get("function") or tool
-    if not isinstance(function, Mapping):
-        return "a function", {}
+    function = _function(tool)
     parameters = function.get("parameters")
     known = parameters.get("properties") if isinstance(parameters, Mapping) else None
     return str(function.get("name")), known if isinstance(known, Mapping) else {}
@@ -281,13 +292,17 @@ def _nullable(schema: object) -> bool:
     if not isinstance(schema, Mapping):
         return False
     kind = schema.get("type")
-    either = [*(schema.get("anyOf") or ()), *(schema.get("oneOf") or ())]
+    either = [one for key in ("anyOf", "oneOf") for one in _list(schema.get(key))]
     return (
         kind == "null"
         or (isinstance(kind, list) and "null" in kind)
         or schema.get("nullable") is True
         or any(_nullable(one) for one in either)
     )
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _has_null(value: object) -> bool:
