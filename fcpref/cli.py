@@ -649,12 +649,14 @@ def lint(
     """
     from fcpref.core.training import DpoSpec
     from fcpref.errors import PairError
-    from fcpref.shell.linting import linted_pairs, write_lint
+    from fcpref.shell.linting import linted_pairs, write_lint, writer_of
     from fcpref.shell.linting_rows import is_rows, linted_rows
     from fcpref.shell.models import ModelName, resolve
 
     if max_tokens and not student:
         raise click.UsageError("--max-tokens needs --student")
+    if session.out:
+        writer_of(session.out)
     workspace = session.workspace
     model = resolve(ModelName.parse(student), workspace.progress.note) if student else None
     spec = DpoSpec(max_tokens=max_tokens) if max_tokens else None

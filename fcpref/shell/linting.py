@@ -20,7 +20,7 @@ from fcpref.core.pairs import (
     lint_report,
     token_report,
 )
-from fcpref.core.report import Source, html, lint_document, lint_text, markdown
+from fcpref.core.report import Report, Source, html, lint_document, lint_text, markdown
 from fcpref.core.training import DpoSpec, judged_replies
 from fcpref.errors import UsageError
 from fcpref.shell.collecting import collector_paused
@@ -89,12 +89,22 @@ def write_lint(linted: Linted, out: Path, name: str, *, every: bool = False) -> 
         UsageError: the file is called otherwise.
         ArtifactError: it cannot be written.
     """
-    writers = {".html": html, ".md": markdown}
-    if out.suffix not in writers:
-        raise UsageError(f"--out {out}: a report ends in .html or .md; name the file so")
+    write = writer_of(out)
     document = lint_document(linted.report, name=name, sources=linted.sources, every=every)
-    write_bytes(out, writers[out.suffix](document).encode())
+    write_bytes(out, write(document).encode())
     return out
+
+
+def writer_of(out: Path) -> Callable[[Report], str]:
+    """Return what turns a document into the text of a file.
+
+    Raises:
+        UsageError: the file is called neither ``.html`` nor ``.md``.
+    """
+    writers: dict[str, Callable[[Report], str]] = {".html": html, ".md": markdown}
+    if out.suffix not in writers:
+        raise UsageError(f"{out}: a report ends in .html or .md; name the file so")
+    return writers[out.suffix]
 
 
 def lint_pairs(

@@ -121,6 +121,8 @@ def _parquet(path: Path) -> Iterator[tuple[int, object]]:
         # Of no cache: what is checked is the file as it is now.
         rows = datasets.Dataset(datasets.table.InMemoryTable(table))
         yield from enumerate(rows, start=1)
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such file; check the path") from None
     except (OSError, pa.ArrowException, ValueError) as error:
         what = " ".join(str(error).split())[:200]
         raise ArtifactError(f"{path}: cannot be read ({what}); write it again") from None
