@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 REMEMBERED = 4_096
 """Texts whose tokens are kept."""
 
-EXECUTED = 2_000
+EXECUTED = 1_000
 """Pairs whose chains are executed again; `fcpref verify` executes all."""
 
 

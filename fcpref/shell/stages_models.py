@@ -322,7 +322,8 @@ def _rows(
             log.write("lint", pairs=artifact.id, found=found, seconds=dict(linted.seconds))
             for finding in findings:
                 if finding.severity == "error":
-                    raise PairError(f"{artifact.path}: {finding.rule}: {finding.message}")
+                    named = f" [{short(finding.pair)}]" if finding.pair else ""
+                    raise PairError(f"{artifact.path}: {finding.rule}: {finding.message}{named}")
         rows = [pair for artifact in data for pair in artifact.values(PreferencePair)]
     log.write("rows", rows=len(rows), sources=_sources(rows))
     return rows

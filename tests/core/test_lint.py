@@ -131,7 +131,10 @@ def test_a_chain_that_is_not_what_it_is_taken_for_is_found_by_executing_it(side)
     else:
         pair = changed("rejected", pair, turns=(GOOD.rejected.turns[0], *other.turns))
 
-    assert ("error", "label", value_id(pair)) in found([pair], problems=BY_ID)
+    (finding,) = [one for one in lint([pair], problems=BY_ID) if one.rule == "label"]
+    assert (finding.severity, finding.pair) == ("error", value_id(pair))
+    wrong_side = {"chosen": "chosen chain is wrong_answer", "rejected": "rejected chain is correct"}
+    assert wrong_side[side] in finding.message
     assert "label" not in {rule for _, rule, _ in found([pair])}
 
 
@@ -177,6 +180,14 @@ def test_the_same_lesson_in_two_pairs_is_a_warning_that_names_both():
     assert first.removeprefix("sha256:")[:16] in finding.message
 
 
+def test_pairs_with_a_warning_are_executed_all_the_same():
+    again = changed("chosen", sample=5)
+    report = lint_report([GOOD, again], problems=BY_ID)
+
+    assert report.executed == 2
+    assert lint_report([GOOD, GOOD, again], problems=BY_ID).executed == 1
+
+
 def test_step_pairs_that_part_at_the_same_call_are_one_lesson():
     # What comes after the judged call is another, and is not judged.
     longer = changed("rejected", STEP, turns=(*STEP.rejected.turns, STEP.rejected.turns[0]))
@@ -201,6 +212,15 @@ def test_a_held_out_problem_of_the_same_text_is_found_under_another_id(split):
         ("error", "held_out_text", value_id(SET[0]))
     ]
     assert twin.removeprefix("sha256:")[:16] in report[0].message
+
+
+def test_a_problem_under_another_id_is_told_once():
+    other = evolve(PROBLEMS[0], split="test")
+    by_id = {**BY_ID, problem_id(other): other}
+
+    assert [rule for _, rule, _ in found(SET, held_out={problem_id(other)}, problems=by_id)] == [
+        "held_out_text"
+    ]
 
 
 @pytest.mark.parametrize("task", [name for name, task in TASKS.items() if task.form is not None])
@@ -320,6 +340,8 @@ def test_the_balance_is_counted_most_frequent_first():
     assert counts["origin"] == {"chain": 4, "oracle": 1}
     assert counts["code"] == {"unknown_function": 5}
     assert counts["depth"] == {"none": 5}
+    depths = {one.name: one.counts for one in lint_report([*SET, *SET[2:]], problems=BY_ID).tallies}
+    assert [*map(int, dict(depths["depth"]))] == sorted({one.difficulty for one in PROBLEMS})
     assert [name for name, _ in report.tallies[0].counts] == ["wrong_answer", "limit"]
 
 
@@ -369,6 +391,9 @@ def test_a_weak_correlation_is_none_of_our_business():
     chosen, rejected = [1, 9] * 10, [2, 9] * 10
 
     assert [*biased(length_bias(chosen, rejected, "calls"))] == []
+    many = length_bias([3, 5, 6] * 200, [2, 5, 6] * 200, "calls")
+    assert many.interval[0] > 0
+    assert [*biased(many)] == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -142,6 +143,41 @@ def test_a_special_token_in_a_reply_is_found_and_named(workspace, student, mark)
 
     assert mark in first.message
     assert first.pair in {value_id(pair) for pair in artifact.values(PreferencePair)}
+
+
+def test_what_is_unfit_as_text_is_not_read_as_tokens(workspace, tmp_path, student):
+    first = made(workspace).values(PreferencePair)[0]
+    artifact = rewritten(
+        workspace,
+        made(workspace),
+        lambda pair: evolve(pair, rejected_verdict="correct") if pair == first else pair,
+    )
+    ours = linted_pairs(workspace, artifact, student=student, spec=ROOMY).report
+    path = lines(tmp_path / "a.jsonl", row(1), row(2, "Fly()"), row(1, "Fly()", "Add(a=1)"))
+    theirs = linted_rows(path, SILENT, student=student, spec=ROOMY).report
+
+    assert [one.pairs for one in ours.lengths] == [3, 2]
+    assert [one.pairs for one in theirs.lengths] == [3, 3, 2]
+
+
+def test_pairs_with_warnings_are_read_as_tokens(workspace, student):
+    artifact = made(workspace)
+    pairs = artifact.values(PreferencePair)
+    again = evolve(pairs[0], chosen=evolve(pairs[0].chosen, sample=8))
+    more = workspace.write("pairs", [*pairs, again], parents=artifact.header.parents)
+    report = linted_pairs(workspace, more, student=student, spec=ROOMY).report
+
+    assert "same_lesson" in {one.rule for one in report.findings}
+    assert [one.pairs for one in report.lengths] == [4, 4]
+
+
+def test_the_longest_special_token_is_named():
+    names = ("<e", "<end>", "<e>", "plain")
+    marks = [SimpleNamespace(content=one, special=one != "plain") for one in names]
+    nested = SimpleNamespace(apply_chat_template=None, added_tokens_decoder=dict(enumerate(marks)))
+
+    assert Remembering(nested).special_in("<end> <e> <e") == ("<e", "<e>", "<end>")
+    assert Remembering(nested).special_in("<end> plain") == ("<end>",)
 
 
 def test_the_same_text_is_encoded_once_and_as_before():

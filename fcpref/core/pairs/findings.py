@@ -35,7 +35,8 @@ class Tally:
 
     Attributes:
         name: of the property, such as ``verdict``.
-        counts: value and number of pairs, the most frequent first; ``none`` is no value.
+        counts: value and number of pairs, the most frequent first and depths in their order;
+            ``none`` is no value.
     """
 
     name: str

@@ -81,9 +81,13 @@ class Balance:
 
 
 def tally(name: str, counts: Counter[str]) -> Tally:
-    """Return counts, the most frequent first, in the same order whatever came first."""
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return Tally(name=name, counts=tuple(ordered))
+    """Return counts, the most frequent first and depths in their order."""
+
+    def rank(item: tuple[str, int]) -> tuple[int, str]:
+        value, count = item
+        return (int(value) if name == "depth" and value.isdigit() else -count), value
+
+    return Tally(name=name, counts=tuple(sorted(counts.items(), key=rank)))
 
 
 def crowded(name: str, counts: Counter[str]) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from fcpref.core.tasks import TASKS
@@ -59,17 +58,16 @@ def _twins(
     found = {}
     for one in used:
         mark = key(problems[one]) if one in problems else None
-        twins = [twin for twin in others.get(mark, ()) if twin != one] if mark is not None else []
-        if twins:
-            found[one] = twins[0]
+        if mark is not None and mark in others:
+            found[one] = others[mark]
     return found
 
 
 def _twins_by(
     ids: Iterable[str], problems: Mapping[str, Problem], key: Callable[[Problem], object]
-) -> dict[object, list[str]]:
-    found: dict[object, list[str]] = defaultdict(list)
+) -> dict[object, str]:
+    found: dict[object, str] = {}
     for one in sorted(ids):
         if one in problems and (mark := key(problems[one])) is not None:
-            found[mark].append(one)
+            found.setdefault(mark, one)
     return found

@@ -71,12 +71,12 @@ def lint_document(
 
 
 def _shown(findings: Sequence[Finding], *, every: bool) -> Iterator[tuple[Finding | None, str]]:
-    """Yield findings by rule, errors first, and in place of those left out how many they are."""
-    groups: dict[tuple[bool, str], list[Finding]] = {}
+    """Yield findings by rule, and in place of those left out how many they are."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
     for one in findings:
-        groups.setdefault((one.severity != "error", one.rule), []).append(one)
-    for (_, rule), found in sorted(groups.items(), key=lambda item: item[0][0]):
-        named = found if every or len(found) <= NAMED else found[:NAMED]
+        groups.setdefault((one.severity, one.rule), []).append(one)
+    for (_, rule), found in groups.items():
+        named = found if every else found[:NAMED]
         for one in named:
             yield one, ""
         if left := len(found) - len(named):
