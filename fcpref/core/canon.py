@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -19,6 +20,8 @@ ID_PREFIX = "sha256:"
 MAX_NESTING = 200
 MAX_INTEGER_BITS = 2_048
 _SMALL = 2**62
+# Too many digits for an integer that is allowed, if they are one.
+_LONG = re.compile(rb"[0-9]{600}")
 
 
 def canonical_bytes(value: object) -> bytes:
@@ -33,6 +36,21 @@ def canonical_bytes(value: object) -> bytes:
             would write NaN as null, so the check comes first.
     """
     return _ENCODER.encode(value if _is_flat(value) else _plain(value, "$", 0))
+
+
+def floatless_bytes(value: object) -> bytes:
+    """Encode plain data that is known to hold no float and no keys but texts; as `canonical_bytes`.
+
+    Nothing is looked at one by one: msgspec itself refuses what else has no canonical form.
+
+    Raises:
+        CanonError: see `canonical_bytes`.
+    """
+    try:
+        data = _ENCODER.encode(value)
+    except (UnicodeEncodeError, TypeError, ValueError, RecursionError):
+        return canonical_bytes(value)
+    return canonical_bytes(value) if _LONG.search(data) else data
 
 
 def content_id(value: object) -> str:

@@ -6,6 +6,7 @@ refused, and an exact rational is text in lowest terms ("10/3").
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,7 +14,17 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cache
 from reprlib import repr as brief
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import attrs
 from cattrs import (
@@ -26,7 +37,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from cattrs.preconf.msgspec import MsgspecJsonConverter, make_converter
 from cattrs.v import format_exception
 
-from fcpref.core.canon import content_id
+from fcpref.core.canon import bytes_id, canonical_bytes, floatless_bytes
 from fcpref.errors import CodecError
 
 if TYPE_CHECKING:
@@ -64,7 +75,33 @@ def structure(data: object, cls: type[T]) -> T:
 
 def value_id(value: object) -> str:
     """Return the content id of a value: declared types are applied before hashing."""
-    return content_id(unstructure(value))
+    return bytes_id(value_bytes(value))
+
+
+def value_bytes(value: object) -> bytes:
+    """Return the canonical bytes of a value, those of its plain data.
+
+    Raises:
+        CanonError: see `canonical_bytes`.
+    """
+    data = unstructure(value)
+    kind: Any = type(value)
+    return floatless_bytes(data) if _is_floatless(kind) else canonical_bytes(data)
+
+
+@functools.cache
+def _is_floatless(kind: Any) -> bool:  # noqa: ANN401 - any annotation
+    """Tell whether values of a type hold texts, enumerations, integers, rationals and None only."""
+    if attrs.has(kind):
+        hints = get_type_hints(kind)
+        return all(_is_floatless(hints[one.name]) for one in attrs.fields(kind))
+    if get_origin(kind) is Literal:
+        return all(type(choice) is str for choice in get_args(kind))
+    if get_args(kind):
+        inner = (one for one in get_args(kind) if one is not Ellipsis)
+        return get_origin(kind) in {tuple, Union, UnionType} and all(map(_is_floatless, inner))
+    plain = kind in {str, int, bool, type(None), Fraction}
+    return plain or (isinstance(kind, type) and issubclass(kind, StrEnum))
 
 
 def _explain(error: Exception) -> str:

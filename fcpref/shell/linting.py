@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
+from fcpref.core.canon import bytes_id, floatless_bytes
 from fcpref.core.chains import prompt_of
 from fcpref.core.codec import unstructure
 from fcpref.core.pairs import (
@@ -23,7 +24,7 @@ from fcpref.core.pairs import (
 from fcpref.core.report import Report, Source, html, lint_document, lint_text, markdown
 from fcpref.core.training import DpoSpec, judged_replies
 from fcpref.errors import UsageError
-from fcpref.shell.collecting import collector_paused
+from fcpref.shell.bulk import bulk
 from fcpref.shell.models import load_tokenizer
 from fcpref.shell.stages_data import problems_by_id
 from fcpref.shell.stages_pairs import problems_of
@@ -149,8 +150,8 @@ def linted_pairs(
         barred |= there.keys()
         problems |= there
     pairs = artifact.values(PreferencePair)
-    ids = artifact.ids()
-    with collector_paused():
+    ids = [bytes_id(floatless_bytes(record)) for record in artifact.records]
+    with bulk():
         report = lint_report(pairs, held_out=barred, problems=problems, ids=ids, execute=EXECUTED)
     unfit = {finding.pair for finding in report.findings if finding.severity == "error"}
     sound = {key: pair for key, pair in zip(ids, pairs, strict=True) if key not in unfit}

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from attrs import evolve
 
-from fcpref.core.canon import canonical_bytes
 from fcpref.core.chains import Chain
-from fcpref.core.codec import structure, unstructure
+from fcpref.core.codec import structure, unstructure, value_bytes
 from fcpref.core.pairs import PairSpec, candidate, candidates
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
@@ -159,7 +158,7 @@ def pair(task: Task) -> Result:
     spec = structure(task.settings["spec"], PairSpec)
     problems = {problem_id(one): one for one in _values(task.problems, Problem)}
     made = candidates(_values(task.records, ScoredChain), problems, spec)
-    labels = [canonical_bytes(unstructure(candidate(one))).decode() for one in made]
+    labels = [value_bytes(candidate(one)).decode() for one in made]
     return Result(lines=[_line(one) for one in made], labels=labels)
 
 
@@ -181,7 +180,7 @@ def _values(records: list[object], cls: type[T]) -> list[T]:
 
 
 def _line(value: object) -> msgspec.Raw:
-    return msgspec.Raw(canonical_bytes(unstructure(value)))
+    return msgspec.Raw(value_bytes(value))
 
 
 def _failure(error: FcprefError) -> Failure:

@@ -19,6 +19,7 @@ from fcpref.core.pairs import (
 from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, UsageError
+from fcpref.shell.bulk import bulk
 from fcpref.shell.stages_data import FOLIO_SOURCE, GSM8K_SOURCE, parent, problems_by_id
 from fcpref.shell.store import Artifact, write_bytes
 
@@ -77,6 +78,7 @@ def pairs(
     return workspace.once("pairs", {"scores": ids, "spec": unstructure(spec)}, make)
 
 
+@bulk()
 def repaired(
     workspace: Workspace, scores: Sequence[Artifact], spec: PairSpec
 ) -> tuple[PreferencePair, ...]:

@@ -18,9 +18,9 @@ import msgspec
 from attrs import field, frozen
 
 from fcpref.core.canon import bytes_id, canonical_bytes, short
-from fcpref.core.codec import structure, unstructure
+from fcpref.core.codec import structure, unstructure, value_bytes
 from fcpref.errors import ArtifactError, CodecError
-from fcpref.shell.collecting import collector_paused
+from fcpref.shell.bulk import bulk
 from fcpref.shell.rows import NoJsonError, decode
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FORMAT = 1
-_SORTED = msgspec.json.Encoder(order="sorted")
 _COMPRESS_ABOVE = 32_768
 _MAX_BYTES = 2**31
 # msgspec lets wrong UTF-8 and too deep nesting out as what they are.
@@ -65,6 +64,7 @@ class Artifact:
     header: Header
     records: tuple[object, ...]
 
+    @bulk()
     def values(self, cls: type[T]) -> tuple[T, ...]:
         """Return the records as values of a class.
 
@@ -72,21 +72,16 @@ class Artifact:
             ArtifactError: a record does not have that shape; names file and line.
         """
         values = []
-        with collector_paused():
-            for number, record in enumerate(self.records, start=2):
-                try:
-                    values.append(structure(record, cls))
-                except CodecError as error:
-                    message = f"{self.path}, line {number}: {error}"
-                    raise ArtifactError(message) from None
+        for number, record in enumerate(self.records, start=2):
+            try:
+                values.append(structure(record, cls))
+            except CodecError as error:
+                message = f"{self.path}, line {number}: {error}"
+                raise ArtifactError(message) from None
         return tuple(values)
 
-    def ids(self) -> tuple[str, ...]:
-        """Return the content ids of the records."""
-        # They were JSON, so all that is left to settle is the order of their keys.
-        return tuple(bytes_id(_SORTED.encode(record)) for record in self.records)
 
-
+@bulk()
 def write_artifact(
     folder: Path,
     stage: str,
@@ -109,10 +104,7 @@ def write_artifact(
         versions: library versions that the content depends on.
         out: write to this path instead.
     """
-    lines = sorted(
-        value if isinstance(value, bytes) else canonical_bytes(unstructure(value))
-        for value in values
-    )
+    lines = sorted(value if isinstance(value, bytes) else value_bytes(value) for value in values)
     header = Header(
         format=FORMAT,
         stage=stage,
@@ -128,11 +120,11 @@ def write_artifact(
     path = out or folder / stage / f"{short(identifier)}{suffix}"
     packed = gzip.compress(data, mtime=0) if path.suffix == ".gz" else data
     write_bytes(path, packed)
-    with collector_paused():
-        records = tuple(msgspec.json.decode(line) for line in lines)
+    records = tuple(msgspec.json.decode(line) for line in lines)
     return Artifact(id=identifier, path=path, header=header, records=records)
 
 
+@bulk()
 def read_artifact(path: Path, *, stage: str | None = None) -> Artifact:
     """Read an artifact and verify it.
 
@@ -168,10 +160,9 @@ def read_artifact(path: Path, *, stage: str | None = None) -> Artifact:
         raise ArtifactError(message)
     # What its name vouches for was written by us; any other file may have been edited.
     read = msgspec.json.decode if _is_hex(expected) else decode
-    with collector_paused():
-        records = tuple(
-            _record(path, number, line, read) for number, line in enumerate(lines[1:-1], start=2)
-        )
+    records = tuple(
+        _record(path, number, line, read) for number, line in enumerate(lines[1:-1], start=2)
+    )
     return Artifact(id=identifier, path=path, header=header, records=records)
 
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcpref.core.canon import canonical_bytes
-from fcpref.core.chains import TEACHER, Chain, Limits, PromptSpec
-from fcpref.core.codec import structure, unstructure, value_id
-from fcpref.core.functions import FailureCode
+from fcpref.core.chains import TEACHER, Chain, Limits, PromptSpec, Turn
+from fcpref.core.codec import structure, unstructure, value_bytes, value_id
+from fcpref.core.functions import FailureCode, Outcome
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.problems.deduction import DeductionSpec
 from fcpref.core.scores import Score, ScoredChain, Verdict
@@ -260,3 +260,21 @@ def test_values_out_of_range_are_refused(cls, data):
     filler = {"difficulty": 0, "text": "", "gold": ""} if cls is Problem else {}
     with pytest.raises(CodecError):
         structure({**filler, **data}, cls)
+
+
+@given(st.one_of(strategies.chains(), strategies.scored_chains(), strategies.deduction_problems()))
+def test_the_short_way_to_bytes_gives_the_same_as_the_long_one(value):
+    assert value_bytes(value) == canonical_bytes(unstructure(value))
+
+
+@pytest.mark.parametrize("tokens", [10**616, -(10**616), 10**599, 2**64, -(2**63) - 1, True])
+def test_the_short_way_takes_what_the_long_one_takes(tokens):
+    turn = Turn(reply="x", outcome=Outcome(text="y"), tokens=tokens)
+    assert value_bytes(turn) == canonical_bytes(unstructure(turn))
+
+
+@pytest.mark.parametrize("wrong", [{"tokens": 2**2049}, {"reply": "\ud800"}])
+def test_the_short_way_refuses_what_the_long_one_refuses(wrong):
+    turn = evolve(Turn(reply="x", outcome=Outcome(text="y")), **wrong)
+    with pytest.raises(CanonError):
+        value_bytes(turn)
