@@ -52,14 +52,14 @@ def lint_document(
         every: as in `lint_text`.
     """
     rows = tuple(
-        (one.severity, one.rule, short(one.pair) or "the whole set", one.message)
+        (one.message, one.severity, one.rule, short(one.pair) or "the whole set")
         if one
-        else ("", "", "", more)
+        else (more, "", "", "")
         for one, more in _shown(report.findings, every=every)
     )
     findings = Table(
-        title="Findings",
-        columns=("Severity", "Rule", "Pair", "What is wrong, and what to change"),
+        title="By rule",
+        columns=("What is wrong, and what to change", "Severity", "Rule", "Pair"),
         rows=rows,
     )
     paragraphs = (_counted(report), *([] if rows else ["Nothing was found."]))
