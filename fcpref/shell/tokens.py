@@ -125,5 +125,4 @@ def _printed(
 
 
 def _encode(tokenizer: Any, text: str) -> list[int]:  # noqa: ANN401
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return ids
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])

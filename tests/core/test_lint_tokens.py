@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcpref.core.chains import Encoded
-from fcpref.core.pairs import EncodedPair, lint_tokens
+from fcpref.core.pairs import EncodedPair, lint_tokens, token_report
 
 PROMPT = (1, 2, 3)
 
@@ -122,3 +122,64 @@ def test_any_pair_gets_the_findings_that_its_tokens_call_for(chosen, rejected, l
     assert ("same_when_cut" in found) == (cut and chosen != rejected)
     assert "same_when_cut" not in found or "too_long" in found
     assert "prompt_prefix" not in found
+
+
+def test_a_side_without_trained_tokens_is_an_error():
+    silent = evolve(SOUND.rejected, mask=(False,) * len(SOUND.rejected.mask))
+    (found,) = lint_tokens([evolve(SOUND, rejected=silent)], 100)[:1]
+
+    assert (found.severity, found.rule, found.pair) == ("error", "untrained", "sha256:1")
+    assert "of the rejected chain" in found.message
+
+
+def long_prompt(pair, tokens):
+    sides = {side: evolve(getattr(pair, side), prompt=(1,) * tokens) for side in SIDES}
+    return evolve(pair, **sides, **{f"{side}_text": one.ids for side, one in sides.items()})
+
+
+SIDES = ("chosen", "rejected")
+
+
+def test_a_pair_and_a_set_of_which_next_to_nothing_is_trained_are_warnings():
+    # 10 of 2 * (244 + 6) tokens are 2%, one token more of prompt makes it less.
+    fair, poor = long_prompt(SOUND, 244), long_prompt(SOUND, 245)
+
+    assert token_report([fair], 500).trained.least == 0.02
+    assert rules([fair], 500) == []
+    assert [(one.rule, one.pair) for one in lint_tokens([poor], 500)] == [
+        ("few_trained", "sha256:1"),
+        ("few_trained", ""),
+    ]
+    assert rules([poor, SOUND], 500) == [("warning", "few_trained")]
+
+
+def test_a_special_token_spelled_out_is_a_warning_that_names_it():
+    (found,) = lint_tokens([evolve(SOUND, marks=("<|im_end|>",))], 100)
+
+    assert (found.severity, found.rule, found.pair) == ("warning", "special_tokens", "sha256:1")
+    assert "<|im_end|>" in found.message
+
+
+def test_what_is_trained_is_counted():
+    report = token_report([SOUND, pair_of(encoded((20,)), encoded((21, 22)))], 100)
+
+    assert report.trained.tokens == sum((9, 9, 5, 6))
+    assert report.trained.trained == sum((5, 5, 2, 3))
+    assert (report.trained.least, report.trained.greatest) == (5 / 11, 10 / 18)
+    assert report.trained.longest == 9
+    assert (report.lengths.unit, report.lengths.pairs) == ("trained tokens", 2)
+    assert (report.lengths.chosen, report.lengths.rejected) == (3.5, 4)
+
+
+def test_length_that_tells_the_label_is_found_in_tokens():
+    pairs = [pair_of(encoded((10, 11, 12)), encoded((n,))) for n in range(20)]
+
+    assert rules(pairs) == [("warning", "length_bias")]
+    assert rules(pairs[:19]) == []
+
+
+def test_pairs_are_read_one_after_the_other():
+    report = token_report(iter([SOUND, SOUND]), 100)
+
+    assert report.lengths.pairs == 2
+    assert token_report(iter([]), 100).trained is None

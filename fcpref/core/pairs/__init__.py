@@ -9,8 +9,10 @@ from fcpref.core.pairs.build import (
     executes,
 )
 from fcpref.core.pairs.export import trl_row
-from fcpref.core.pairs.lint import Finding, lint
-from fcpref.core.pairs.lint_tokens import EncodedPair, lint_tokens
+from fcpref.core.pairs.findings import Finding, LengthBias, LintReport, Tally, Trained
+from fcpref.core.pairs.lint import errors_first, lint, lint_report
+from fcpref.core.pairs.lint_rows import PreferenceRow, lint_rows
+from fcpref.core.pairs.lint_tokens import EncodedPair, TokenReport, lint_tokens, token_report
 from fcpref.core.pairs.values import ORIGINS, Origin, PairSpec, PreferencePair
 
 __all__ = [
@@ -18,15 +20,25 @@ __all__ = [
     "Candidate",
     "EncodedPair",
     "Finding",
+    "LengthBias",
+    "LintReport",
     "Origin",
     "PairSpec",
     "PreferencePair",
+    "PreferenceRow",
+    "Tally",
+    "TokenReport",
+    "Trained",
     "build_pairs",
     "candidate",
     "candidates",
     "drawn",
+    "errors_first",
     "executes",
     "lint",
+    "lint_report",
+    "lint_rows",
     "lint_tokens",
+    "token_report",
     "trl_row",
 ]

@@ -19,6 +19,7 @@ from fcpref.core.report.document import (
     Table,
 )
 from fcpref.core.report.html import html
+from fcpref.core.report.linting import lint_document, lint_text
 from fcpref.core.report.markdown import markdown
 from fcpref.core.report.prompts import prompt_report
 from fcpref.core.report.terminal import rendered
@@ -38,6 +39,8 @@ __all__ = [
     "Table",
     "build_report",
     "html",
+    "lint_document",
+    "lint_text",
     "markdown",
     "prompt_report",
     "rendered",

@@ -13,7 +13,7 @@ from fcpref.core.logic.chaining import conjunction, proof_of
 from fcpref.core.logic.literals import as_literal
 from fcpref.core.problems.deduction import LABELS, generate
 from fcpref.core.problems.deduction import TASK as NAME
-from fcpref.core.problems.deduction_knowledge import claim_of, decide, knowledge
+from fcpref.core.problems.deduction_knowledge import claim_of, decide, form_of, knowledge
 from fcpref.core.problems.deduction_spec import DeductionSpec
 from fcpref.core.scores.deduction import supports
 from fcpref.core.tasks.task import Task, exemplars_of
@@ -144,6 +144,7 @@ TASK = Task(
     toolbox=Toolbox(functions=(*deduction.FUNCTIONS, flow.REASONING, flow.choice_answer(LABELS))),
     oracle=oracle,
     resume=resume,
+    form=form_of,
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,

@@ -10,6 +10,7 @@ from fcpref.core.logic.steps import steps_to
 from fcpref.core.problems.forms import (
     MAX_STEPS,
     FormsSpec,
+    form_of,
     generate,
     sentence_of,
     target_of,
@@ -77,6 +78,7 @@ TASK = Task(
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,
+    form=lambda problem: form_of(sentence_of(problem)),
     test_sets={
         "held-out-templates": {"templates": "held_out"},
         "held-out-vocabulary": {"vocabulary": "held_out"},

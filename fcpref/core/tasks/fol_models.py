@@ -8,7 +8,7 @@ from fcpref.core.codec import structure
 from fcpref.core.functions import Call, Toolbox, flow, models, show_call
 from fcpref.core.logic import Atom, Exists, ForAll, Formula, evaluate, parse, show
 from fcpref.core.logic.formulas import children
-from fcpref.core.problems.models import LABELS, ModelsSpec, generate, world_of
+from fcpref.core.problems.models import LABELS, ModelsSpec, form_of, generate, world_of
 from fcpref.core.problems.models import TASK as NAME
 from fcpref.core.scores.models import supports
 from fcpref.core.tasks.task import Task, exemplars_of
@@ -60,6 +60,10 @@ def _exemplars() -> tuple[Problem, ...]:
     )
 
 
+def _form(problem: Problem) -> object:
+    return problem.claim and form_of(world_of(problem), parse(problem.claim.formula))
+
+
 TASK = Task(
     name=NAME,
     summary="model checking: is a sentence True or False in a small world given as a table",
@@ -68,6 +72,7 @@ TASK = Task(
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,
+    form=_form,
     test_sets={
         "held-out-templates": {"templates": "held_out"},
         "held-out-vocabulary": {"vocabulary": "held_out"},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fcpref.core.codec import structure
 from fcpref.core.functions import Toolbox, algebra, arithmetic, flow
 from fcpref.core.problems.algebra import TASK as NAME
-from fcpref.core.problems.algebra import AlgebraSpec, generate
+from fcpref.core.problems.algebra import AlgebraSpec, form_of, generate
 from fcpref.core.scores.algebra import supports
 from fcpref.core.tasks.algebra_solution import oracle
 from fcpref.core.tasks.task import Task, exemplars_of
@@ -66,5 +66,6 @@ TASK = Task(
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,
+    form=form_of,
     test_sets=_TEST_SETS,
 )

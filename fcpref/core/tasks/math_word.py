@@ -9,6 +9,7 @@ from fcpref.core.codec import structure
 from fcpref.core.functions import Toolbox, arithmetic, flow
 from fcpref.core.problems.word import TASK as NAME
 from fcpref.core.problems.word import WordSpec, generate
+from fcpref.core.problems.word_form import form_of
 from fcpref.core.scores.arithmetic import supports
 from fcpref.core.tasks.task import Task, exemplars_of
 from fcpref.core.tasks.worked_solution import oracle
@@ -51,5 +52,6 @@ TASK = Task(
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,
+    form=form_of,
     test_sets=_TEST_SETS,
 )

@@ -47,6 +47,8 @@ class Task:
             read from a file.
         read: reads one row of a problem file; None for a generated task.
         resume: goes on symbolically from another's calls; None where there is no such oracle.
+        form: the canonical form of a problem, equal for problems that are one in other words, names
+            or order; None where only their texts tell.
         libraries: distributions whose versions the results of its calls depend on.
         test_sets: knobs of named test sets that go beyond the training problems, by name, such as
             ``held-out-templates``.
@@ -61,6 +63,7 @@ class Task:
     generate: Callable[[Mapping[str, object], int, Split, int], Problem] | None = None
     read: Callable[[object, int], Problem] | None = None
     resume: Resume | None = None
+    form: Callable[[Problem], object] | None = None
     libraries: tuple[str, ...] = ()
     test_sets: Mapping[str, Mapping[str, object]] = MappingProxyType({})
 
