@@ -598,6 +598,14 @@ def compare_prompts(session: Session, chains: tuple[str, ...]) -> None:
     help="Chains behind each of those shares at least.",
 )
 @click.option("--solved", is_flag=True, help="Kind oracle: of problems with a correct chain too.")
+@click.option(
+    "--corruption",
+    "corruptions",
+    multiple=True,
+    metavar="KIND",
+    help="Kind corruption: digit, argument, order, function, rule, early_answer, no_answer or"
+    " format; may be given again.  [default: all]",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @_in_shards
 def pairs(

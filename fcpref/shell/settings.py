@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from attrs import AttrsInstance, fields
+
 from fcpref.core.codec import structure, unstructure
 from fcpref.core.pairs import PairSpec
 from fcpref.errors import CodecError, UsageError
@@ -12,7 +14,7 @@ from fcpref.errors import CodecError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-T = TypeVar("T")
+T = TypeVar("T", bound=AttrsInstance)
 
 
 def settings(
@@ -65,7 +67,10 @@ def changed(value: T, changes: Mapping[str, object]) -> T:
     Raises:
         UsageError: no such field, or data that the field does not take.
     """
-    plain: dict[str, Any] = unstructure(value)
+    # Field by field: as a whole it leaves out what came later and has its default.
+    plain: dict[str, Any] = {
+        one.name: unstructure(getattr(value, one.name)) for one in fields(type(value))
+    }
     for name, new in changes.items():
         *outer, last = name.split(".")
         inner: Any = plain

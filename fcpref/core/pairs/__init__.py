@@ -11,11 +11,20 @@ from fcpref.core.pairs.build import (
 from fcpref.core.pairs.export import trl_row
 from fcpref.core.pairs.lint import Finding, lint
 from fcpref.core.pairs.lint_tokens import EncodedPair, lint_tokens
-from fcpref.core.pairs.values import ORIGINS, Origin, PairSpec, PreferencePair
+from fcpref.core.pairs.values import (
+    CORRUPTIONS,
+    ORIGINS,
+    Corruption,
+    Origin,
+    PairSpec,
+    PreferencePair,
+)
 
 __all__ = [
+    "CORRUPTIONS",
     "ORIGINS",
     "Candidate",
+    "Corruption",
     "EncodedPair",
     "Finding",
     "Origin",
