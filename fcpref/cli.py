@@ -252,6 +252,30 @@ def problems(
     session.give(made)
 
 
+@command("fcpref augment 77f1 --rewrite renaming --rewrite reordering --copies 2")
+@click.argument("problems")
+@click.option(
+    "--rewrite",
+    "rewrites",
+    multiple=True,
+    required=True,
+    metavar="KIND",
+    help="renaming (other names and words), reordering (of facts, rules, people, operands) or"
+    " paraphrase (other phrasings); may be given again.",
+)
+@click.option("--copies", type=int, default=1, show_default=True, help="Rewrites of each at most.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def augment(
+    session: Session, problems: str, rewrites: tuple[str, ...], copies: int, seed: int
+) -> None:
+    """Rewrite PROBLEMS so that answer and split stay; each rewrite is verified."""
+    from fcpref.shell.augmenting import augment
+
+    workspace = session.workspace
+    found = workspace.locate(problems, "problems")
+    session.give(augment(workspace, found, rewrites, copies, seed))
+
+
 _PROMPT_OPTIONS = (
     click.option(
         "--prompt",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fcpref.core.codec import structure
 from fcpref.core.functions import Call, Toolbox, flow, forms, show_call
 from fcpref.core.logic.steps import steps_to
+from fcpref.core.problems import forms_rewriting as rewriting
 from fcpref.core.problems.forms import (
     MAX_STEPS,
     FormsSpec,
@@ -17,7 +19,7 @@ from fcpref.core.problems.forms import (
 from fcpref.core.problems.forms import TASK as NAME
 from fcpref.core.problems.forms_wording import phrasing_in, say
 from fcpref.core.scores.forms import supports
-from fcpref.core.tasks.task import Task, exemplars_of
+from fcpref.core.tasks.task import Rewrites, Task, exemplars_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,4 +84,15 @@ TASK = Task(
         "held-out-vocabulary": {"vocabulary": "held_out"},
         "deep": {"min_steps": 6, "max_steps": 10},
     },
+    rewrites=Rewrites(
+        kinds=MappingProxyType(
+            {
+                "renaming": rewriting.rename,
+                "reordering": rewriting.reorder,
+                "paraphrase": rewriting.paraphrase,
+            }
+        ),
+        form=rewriting.form,
+        certified=rewriting.certified,
+    ),
 )

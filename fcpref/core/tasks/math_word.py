@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from fcpref.core.codec import structure
 from fcpref.core.functions import Toolbox, arithmetic, flow
+from fcpref.core.problems import word_rewriting as rewriting
 from fcpref.core.problems.word import TASK as NAME
-from fcpref.core.problems.word import WordSpec, generate
+from fcpref.core.problems.word import WordSpec, form_of, generate
 from fcpref.core.scores.arithmetic import supports
-from fcpref.core.tasks.task import Task, exemplars_of
+from fcpref.core.tasks.task import Rewrites, Task, exemplars_of
 from fcpref.core.tasks.worked_solution import oracle
 
 if TYPE_CHECKING:
@@ -52,4 +53,9 @@ TASK = Task(
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,
     test_sets=_TEST_SETS,
+    rewrites=Rewrites(
+        kinds=MappingProxyType({"renaming": rewriting.rename, "reordering": rewriting.reorder}),
+        form=form_of,
+        certified=rewriting.certified,
+    ),
 )
