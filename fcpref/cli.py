@@ -212,6 +212,7 @@ def tasks(session: Session) -> None:
             "from": "file" if task.read else "generator",
             "functions": [function.signature.name for function in task.toolbox.functions],
             "test_sets": {name: dict(knobs) for name, knobs in task.test_sets.items()},
+            "rewrites": list(task.rewrites.kinds) if task.rewrites else [],
         }
         for task in TASKS.values()
     ]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fcpref.core.chains import Limits
 from fcpref.core.logic import Not, as_rule, evaluate, parse
+from fcpref.core.problems.algebra_words import WORDS as ALGEBRA_WORDS
 from fcpref.core.problems.deduction_words import VOCABULARIES
 from fcpref.core.problems.english import phrasings, say, say_rule
 from fcpref.core.problems.forms import sentence_of
@@ -27,9 +28,12 @@ from fcpref.core.tasks import REWRITES, TASKS, Drop, find_task, rewritten
 from fcpref.core.tasks.rewriting import plain
 from tests.by_z3 import entails, equivalent
 
-GENERATED = ("fol.deduction", "fol.models", "fol.forms", "math.word")
+GENERATED = ("fol.deduction", "fol.models", "fol.forms", "math.word", "math.algebra")
 # How a family's split hashes the form.
-HASHED = {"math.word": lambda form: f"math.word {form}"}
+HASHED = {
+    "math.word": lambda form: f"math.word {form}",
+    "math.algebra": lambda form: f"math.algebra {form}",
+}
 KNOBS = ({}, {"formal": True})
 HELD = (
     {"vocabulary": "held_out"},
@@ -70,7 +74,7 @@ def words_of(text):
 def test_a_rewrite_keeps_all_but_the_words(case, wanted, seed, copy):
     task, problem = case
     made = made_of(task, problem, wanted, seed, copy)
-    for name in ("task", "split", "index", "difficulty", "gold", "solution"):
+    for name in ("task", "split", "index", "difficulty", "gold"):
         assert getattr(made, name) == getattr(problem, name)
     assert plain(made.text) != plain(problem.text)
     form = task.rewrites.form(made)
@@ -100,10 +104,10 @@ def test_most_problems_have_the_rewrites_that_they_should(name):
         problem = problem_of(name, "train", index, ())
         for kind in REWRITES:
             found[kind] += not isinstance(rewritten(find_task(name), problem, [kind], 0, 0), Drop)
-    # A story keeps its order and its sentences.
-    wanted = REWRITES if name != "math.word" else ("renaming",)
+    # A story keeps its order and its sentences; of algebra, equations have letters and no others.
+    wanted = ("renaming",) if name.startswith("math.") else REWRITES
     assert {kind for kind in REWRITES if found[kind]} == set(wanted)
-    assert min(found[kind] for kind in wanted) >= 10
+    assert min(found[kind] for kind in wanted) >= (6 if name == "math.algebra" else 10)
 
 
 def test_most_assignments_have_another_order():
@@ -128,6 +132,7 @@ def test_no_held_out_words_or_phrasings_are_trained_on(case, wanted, seed):
     held = {
         "fol.deduction": {*words.names, *words.adjectives, *words.verbs},
         "math.word": {person.name for person in PEOPLE["held_out"]},
+        "math.algebra": {*ALGEBRA_WORDS["held_out"].letters},
     }
     world = WORDS["held_out"]
     names = {*world.people, *world.adjectives, *world.verbs}
@@ -379,3 +384,32 @@ def test_forms_and_words_are_certified_by_their_own_measure():
     assert wrong == lines.text or not word.rewrites.certified(evolve(lines, text=wrong), lines)
     late = "\n".join(reversed(lines.text.split("\n")[:-1])) + "\n" + lines.text.split("\n")[-1]
     assert late == lines.text or not word.rewrites.certified(evolve(lines, text=late), lines)
+
+
+def equations(count, **knobs):
+    """Return problems of `math.algebra` that have equations."""
+    every = (problem_of("math.algebra", "train", at, tuple(knobs.items())) for at in range(count))
+    return [problem for problem in every if problem.claim is not None]
+
+
+@pytest.mark.parametrize("formal", [False, True])
+def test_equations_are_certified_by_putting_the_values_in(formal):
+    certified = find_task("math.algebra").rewrites.certified
+    for problem in equations(30, formal=formal):
+        made = rewritten(find_task("math.algebra"), problem, ["renaming", "reordering"], 1, 0)
+        assert isinstance(made, Drop) or certified(made, problem)
+        first_, *rest = problem.givens
+        off = evolve(first_, formula=f"{first_.formula} + 1")
+        assert not certified(evolve(problem, givens=(off, *rest)), problem)
+        assert not certified(evolve(problem, gold="1000001"), problem)
+        longer = evolve(problem, text=f"It is warm.\n{problem.text}")
+        assert not certified(longer, problem)
+
+
+def test_most_systems_as_formulas_have_another_order():
+    task = find_task("math.algebra")
+    systems = [one for one in equations(40, formal=True) if len(one.givens) > 1]
+    found = [rewritten(task, one, ["reordering"], seed, 0) for one in systems for seed in range(4)]
+    made = [one for one in found if not isinstance(one, Drop)]
+    assert len(made) > len(found) / 4
+    assert {one for one in found if isinstance(one, Drop)} <= {Drop.NONE}

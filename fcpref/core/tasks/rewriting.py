@@ -85,7 +85,7 @@ def _reason(task: Task, before: Problem, after: Problem) -> Drop | None:
     offered = task.rewrites
     if offered is None:
         return Drop.NONE
-    for name in ("task", "split", "index", "difficulty", "gold", "solution"):
+    for name in ("task", "split", "index", "difficulty", "gold"):
         if getattr(before, name) != getattr(after, name):
             return Drop.CHANGED
     if offered.form(before) != offered.form(after):
