@@ -14,7 +14,8 @@ from fcpref.core.chains import Limits, Reply, advance, begin, finish, replay
 from fcpref.core.functions import Call, parse_call, translate
 from fcpref.core.functions.grammars import parse
 from fcpref.core.pairs import CORRUPTIONS, PairSpec, build_pairs, lint
-from fcpref.core.pairs.corruptions import CORRUPTERS, Spot, spoiled
+from fcpref.core.pairs.corruption_spots import Spot
+from fcpref.core.pairs.corruptions import CORRUPTERS, spoiled
 from fcpref.core.problems import problem_id
 from fcpref.core.problems.problem import SPLITS
 from fcpref.core.scores import ScoredChain

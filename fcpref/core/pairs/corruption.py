@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from fcpref.core.chains import Limits, Reply, advance, begin, finish
 from fcpref.core.functions import Call, FailureCode, show_call
 from fcpref.core.functions.grammars import parse
-from fcpref.core.pairs.corruptions import Spot, spoiled
+from fcpref.core.pairs.corruption_spots import Spot
+from fcpref.core.pairs.corruptions import spoiled
 from fcpref.core.pairs.values import CORRUPTIONS, Corruption, PairSpec, PreferencePair
 from fcpref.core.seeds import derive
 from fcpref.core.tasks import find_task
