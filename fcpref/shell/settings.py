@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import AttrsInstance, fields
+from attrs import fields, has
 
 from fcpref.core.codec import structure, unstructure
 from fcpref.core.pairs import PairSpec
@@ -14,7 +14,7 @@ from fcpref.errors import CodecError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-T = TypeVar("T", bound=AttrsInstance)
+T = TypeVar("T")
 
 
 def settings(
@@ -67,19 +67,23 @@ def changed(value: T, changes: Mapping[str, object]) -> T:
     Raises:
         UsageError: no such field, or data that the field does not take.
     """
-    # Field by field: as a whole it leaves out what came later and has its default.
-    plain: dict[str, Any] = {
-        one.name: unstructure(getattr(value, one.name)) for one in fields(type(value))
-    }
+    plain: dict[str, Any] = unstructure(value)
     for name, new in changes.items():
         *outer, last = name.split(".")
         inner: Any = plain
+        holder: Any = value
         for part in outer:
             inner = inner.get(part) if isinstance(inner, dict) else None
-        if not isinstance(inner, dict) or last not in inner:
-            raise UsageError(f"there is no setting {name!r}; there are {', '.join(plain)}")
+            holder = getattr(holder, part, None)
+        # A field may have no place in plain data while it has its default.
+        if not isinstance(inner, dict) or last not in _names(holder):
+            raise UsageError(f"there is no setting {name!r}; there are {', '.join(_names(value))}")
         inner[last] = new
     try:
         return structure(plain, type(value))
     except CodecError as error:
         raise UsageError(f"a setting cannot be used: {error}") from None
+
+
+def _names(value: Any) -> list[str]:  # noqa: ANN401
+    return [one.name for one in fields(type(value))] if has(type(value)) else []
