@@ -227,6 +227,7 @@ def tasks(session: Session) -> None:
             "from": "file" if task.read else "generator",
             "functions": [function.signature.name for function in task.toolbox.functions],
             "test_sets": {name: dict(knobs) for name, knobs in task.test_sets.items()},
+            "rewrites": list(task.rewrites.kinds) if task.rewrites else [],
         }
         for task in TASKS.values()
     ]
@@ -265,6 +266,30 @@ def problems(
     else:
         made = make_test_set(workspace, task, test_set, count, seed, knobs, split=split or "test")
     session.give(made)
+
+
+@command("fcpref augment 77f1 --rewrite renaming --rewrite reordering --copies 2")
+@click.argument("problems")
+@click.option(
+    "--rewrite",
+    "rewrites",
+    multiple=True,
+    required=True,
+    metavar="KIND",
+    help="renaming (other names and words), reordering (of facts, rules, people, operands) or"
+    " paraphrase (other phrasings); may be given again.",
+)
+@click.option("--copies", type=int, default=1, show_default=True, help="Rewrites of each at most.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def augment(
+    session: Session, problems: str, rewrites: tuple[str, ...], copies: int, seed: int
+) -> None:
+    """Rewrite PROBLEMS so that answer and split stay; each rewrite is verified."""
+    from fcpref.shell.augmenting import augment
+
+    workspace = session.workspace
+    found = workspace.locate(problems, "problems")
+    session.give(augment(workspace, found, rewrites, copies, seed))
 
 
 _PROMPT_OPTIONS = (
@@ -615,6 +640,14 @@ def compare_prompts(session: Session, chains: tuple[str, ...]) -> None:
     help="Chains behind each of those shares at least.",
 )
 @click.option("--solved", is_flag=True, help="Kind oracle: of problems with a correct chain too.")
+@click.option(
+    "--corruption",
+    "corruptions",
+    multiple=True,
+    metavar="KIND",
+    help="Kind corruption: digit, argument, order, function, rule, early_answer, no_answer or"
+    " format; may be given again.  [default: all]",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @_in_shards
 def pairs(

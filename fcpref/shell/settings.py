@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from attrs import fields, has
+
 from fcpref.core.codec import structure, unstructure
 from fcpref.core.pairs import PairSpec
 from fcpref.errors import CodecError, UsageError
@@ -69,12 +71,19 @@ def changed(value: T, changes: Mapping[str, object]) -> T:
     for name, new in changes.items():
         *outer, last = name.split(".")
         inner: Any = plain
+        holder: Any = value
         for part in outer:
             inner = inner.get(part) if isinstance(inner, dict) else None
-        if not isinstance(inner, dict) or last not in inner:
-            raise UsageError(f"there is no setting {name!r}; there are {', '.join(plain)}")
+            holder = getattr(holder, part, None)
+        # A field may have no place in plain data while it has its default.
+        if not isinstance(inner, dict) or last not in _names(holder):
+            raise UsageError(f"there is no setting {name!r}; there are {', '.join(_names(value))}")
         inner[last] = new
     try:
         return structure(plain, type(value))
     except CodecError as error:
         raise UsageError(f"a setting cannot be used: {error}") from None
+
+
+def _names(value: Any) -> list[str]:  # noqa: ANN401
+    return [one.name for one in fields(type(value))] if has(type(value)) else []

@@ -1,5 +1,6 @@
 """The stages: each reads artifacts, writes artifacts, and does what was done before only once."""
 
+from fcpref.shell.augmenting import augment
 from fcpref.shell.linting import lint_pairs
 from fcpref.shell.publishing import publish, write_manifest
 from fcpref.shell.stages_data import (
@@ -28,6 +29,7 @@ from fcpref.shell.workspace import Workspace
 
 __all__ = [
     "Workspace",
+    "augment",
     "comparisons_of",
     "evaluate",
     "export_pairs",

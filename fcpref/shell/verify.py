@@ -22,6 +22,7 @@ from fcpref.core.scores import MEASURES, Score, ScoredChain
 from fcpref.core.tasks import find_task
 from fcpref.core.training import RunRecord
 from fcpref.errors import ArtifactError, CodecError, FcprefError
+from fcpref.shell.augmenting import AugmentSpec, augmented, spec_of
 from fcpref.shell.progress import SILENT, Progress
 from fcpref.shell.publishing import MANIFEST
 from fcpref.shell.recordings import Recorded
@@ -144,8 +145,12 @@ def _nothing(_check: _Check, _artifact: Artifact) -> Iterator[str]:
     return iter(())
 
 
-def _problems(_: _Check, artifact: Artifact) -> Iterator[str]:
+def _problems(check: _Check, artifact: Artifact) -> Iterator[str]:
     spec = artifact.header.spec
+    how = spec_of(artifact)
+    if how is not None:
+        yield from _rewrites(check, artifact, how)
+        return
     if not all(name in spec for name in _GENERATED):
         return
     generate = find_task(str(spec["task"])).generate
@@ -155,6 +160,20 @@ def _problems(_: _Check, artifact: Artifact) -> Iterator[str]:
     for line, problem in enumerate(artifact.values(Problem), start=2):
         if generate(knobs, seed, problem.split, problem.index) != problem:
             yield f"{artifact.path}, line {line}: generates otherwise now"
+            return
+
+
+def _rewrites(check: _Check, artifact: Artifact, spec: AugmentSpec) -> Iterator[str]:
+    before = check.here(artifact, 0, "problems")
+    if before is None:
+        return
+    if before.id != spec.problems:
+        yield f"{artifact.path}, line 1: was rewritten from other problems than its parent"
+        return
+    made = set(augmented(before.values(Problem), spec).problems)
+    for line, problem in enumerate(artifact.values(Problem), start=2):
+        if problem not in made:
+            yield f"{artifact.path}, line {line}: its parent is rewritten otherwise now"
             return
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fcpref.core.codec import unstructure
+from fcpref.core.pairs import PairSpec
 from fcpref.core.training import SftSpec
 from fcpref.errors import UsageError
 from fcpref.shell.settings import changed, settings
@@ -42,3 +44,12 @@ def test_settings_are_typed():
     for wrong in ({"rank": 4}, {"lora.depth": 4}, {"epochs": "2"}, {"epochs": 0}, {"seed.x": 1}):
         with pytest.raises(UsageError, match="setting"):
             changed(SftSpec(), wrong)
+
+
+def test_a_field_that_came_later_is_set_by_name_and_left_out_while_it_is_not():
+    spec = changed(PairSpec(), {"corruptions": ["digit"]})
+
+    assert spec.corruptions == ("digit",)
+    assert "corruptions" not in unstructure(PairSpec())
+    with pytest.raises(UsageError, match="digit, argument"):
+        changed(PairSpec(), {"corruptions": ["typo"]})

@@ -13,11 +13,20 @@ from fcpref.core.pairs.findings import Finding, LengthBias, LintReport, Tally, T
 from fcpref.core.pairs.lint import errors_first, lint, lint_report
 from fcpref.core.pairs.lint_rows import PreferenceRow, lint_rows
 from fcpref.core.pairs.lint_tokens import EncodedPair, TokenReport, lint_tokens, token_report
-from fcpref.core.pairs.values import ORIGINS, Origin, PairSpec, PreferencePair
+from fcpref.core.pairs.values import (
+    CORRUPTIONS,
+    ORIGINS,
+    Corruption,
+    Origin,
+    PairSpec,
+    PreferencePair,
+)
 
 __all__ = [
+    "CORRUPTIONS",
     "ORIGINS",
     "Candidate",
+    "Corruption",
     "EncodedPair",
     "Finding",
     "LengthBias",

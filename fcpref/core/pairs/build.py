@@ -12,6 +12,7 @@ from attrs import frozen
 
 from fcpref.core.chains import chain_id
 from fcpref.core.pairs.chain_level import chain_level
+from fcpref.core.pairs.corruption import corruption
 from fcpref.core.pairs.oracle_level import oracle_level
 from fcpref.core.pairs.recovery import recovery
 from fcpref.core.pairs.step_level import step_level
@@ -36,6 +37,7 @@ _BUILDERS: Mapping[Origin, _Builder] = MappingProxyType(
         "step": step_level,
         "recovery": recovery,
         "oracle": oracle_level,
+        "corruption": corruption,
     }
 )
 _EXECUTING: tuple[Origin, ...] = ("recovery", "oracle", "corruption")

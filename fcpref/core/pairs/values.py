@@ -24,6 +24,17 @@ where a chain went wrong; ``corruption`` a correct chain and the same with one c
 
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
+Corruption = Literal[
+    "digit", "argument", "order", "function", "rule", "early_answer", "no_answer", "format"
+]
+"""How the ``corruption`` builder spoils a call: ``digit`` changes a digit of a number; ``argument``
+takes another text or number of the problem or of a result; ``order`` swaps operands; ``function``
+calls another function with the same arguments; ``rule`` takes another rule of the problem;
+``early_answer`` answers before the answer is established, rightly or not; ``no_answer`` goes on
+where the answer is due; ``format`` breaks the syntax."""
+
+CORRUPTIONS: tuple[Corruption, ...] = get_args(Corruption)
+
 
 @frozen(kw_only=True)
 class PreferencePair:
@@ -93,6 +104,7 @@ class PairSpec:
         continuations: executed chains at least behind each of the two values.
         solved: whether the ``oracle`` builder takes problems with a correct chain as well.
         seed: of the draw.
+        corruptions: kinds of the ``corruption`` builder, which take turns; empty is all.
     """
 
     kinds: tuple[Origin, ...] = field(default=("chain",))
@@ -107,11 +119,18 @@ class PairSpec:
     continuations: int = field(default=1, validator=ge(1))
     solved: bool = False
     seed: int = 0
+    corruptions: tuple[Corruption, ...] = field(default=(), metadata=LATER)
 
     @kinds.validator
     def _different(self, _: Attribute[tuple[Origin, ...]], kinds: tuple[Origin, ...]) -> None:
         if not kinds or len({*kinds}) < len(kinds) or not {*kinds} <= {*ORIGINS}:
             raise ValueError(f"'kinds' must be different ones of {', '.join(ORIGINS)}: {kinds}")
+
+    @corruptions.validator
+    def _once_each(self, _: Attribute[tuple[Corruption, ...]], kinds: tuple[str, ...]) -> None:
+        if len({*kinds}) < len(kinds) or not {*kinds} <= {*CORRUPTIONS}:
+            known = ", ".join(CORRUPTIONS)
+            raise ValueError(f"'corruptions' must be different ones of {known}: {kinds}")
 
     def __attrs_post_init__(self) -> None:
         """Refuse weights that fit no kinds.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fcpref.core.seeds import Random
 
 # None that is an English word by itself or looks like a digit.
-_LETTERS = "bcdefghkmnpqrstuvwxyz"
+LETTERS = "bcdefghkmnpqrstuvwxyz"
 _STRIDES = (1, 3, 7, 9, 11, 13, 17, 19)  # prime to the number of people
 _ASIDE_NUMBERS = range(2, 61)
 _OLD_RESULT = 0.5
@@ -88,7 +88,7 @@ def formal(story: Story, distractors: int, stream: Random) -> str:
 
     Lines are ``q = 3 + 12``, ``r = 25% of q``; a line that does not matter has the same look.
     """
-    letters = stream.sample(_LETTERS, len(story.steps) + distractors)
+    letters = stream.sample(LETTERS, len(story.steps) + distractors)
     named: dict[Number, str] = {}
     lines: list[str] = []
     for (a, sign, b, result), letter in zip(story.steps, letters, strict=False):

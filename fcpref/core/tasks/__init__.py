@@ -2,6 +2,19 @@
 
 from fcpref.core.tasks.catalog import TASKS, find_task
 from fcpref.core.tasks.completion import Completion, complete
-from fcpref.core.tasks.task import Task, exemplars_of
+from fcpref.core.tasks.rewriting import Drop, rewritten
+from fcpref.core.tasks.task import REWRITES, Rewrite, Rewrites, Task, exemplars_of
 
-__all__ = ["TASKS", "Completion", "Task", "complete", "exemplars_of", "find_task"]
+__all__ = [
+    "REWRITES",
+    "TASKS",
+    "Completion",
+    "Drop",
+    "Rewrite",
+    "Rewrites",
+    "Task",
+    "complete",
+    "exemplars_of",
+    "find_task",
+    "rewritten",
+]

@@ -11,12 +11,13 @@ from fcpref.core.functions.deduction_texts import show_statement
 from fcpref.core.logic import And, parse, show
 from fcpref.core.logic.chaining import conjunction, proof_of
 from fcpref.core.logic.literals import as_literal
+from fcpref.core.problems import deduction_rewriting as rewriting
 from fcpref.core.problems.deduction import LABELS, generate
 from fcpref.core.problems.deduction import TASK as NAME
 from fcpref.core.problems.deduction_knowledge import claim_of, decide, form_of, knowledge
 from fcpref.core.problems.deduction_spec import DeductionSpec
 from fcpref.core.scores.deduction import supports
-from fcpref.core.tasks.task import Task, exemplars_of
+from fcpref.core.tasks.task import Rewrites, Task, exemplars_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -154,5 +155,15 @@ TASK = Task(
             "held-out-vocabulary": {"vocabulary": "held_out"},
             "deep": {"min_depth": 6, "max_depth": 10},
         }
+    ),
+    rewrites=Rewrites(
+        kinds=MappingProxyType(
+            {
+                "renaming": rewriting.rename,
+                "reordering": rewriting.reorder,
+                "paraphrase": rewriting.paraphrase,
+            }
+        ),
+        certified=rewriting.certified,
     ),
 )

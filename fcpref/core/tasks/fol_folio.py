@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fcpref.core.chains import Exemplar
 from fcpref.core.functions import Call, Toolbox, flow, proving, show_call
 from fcpref.core.logic import parse
 from fcpref.core.logic.entailment import entails
+from fcpref.core.problems import folio_rewriting as rewriting
 from fcpref.core.problems.folio import LABELS, read_row
 from fcpref.core.problems.folio import TASK as NAME
 from fcpref.core.scores.folio import supports
-from fcpref.core.tasks.task import Task
+from fcpref.core.tasks.task import Rewrites, Task
 
 if TYPE_CHECKING:
     from fcpref.core.problems import Problem
@@ -124,4 +126,9 @@ TASK = Task(
     exemplars=_exemplars(),
     read=read_row,
     libraries=("z3-solver",),
+    form=rewriting.form,
+    rewrites=Rewrites(
+        kinds=MappingProxyType({"reordering": rewriting.reorder}),
+        certified=rewriting.certified,
+    ),
 )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fcpref.core.codec import structure
 from fcpref.core.functions import Call, Toolbox, flow, forms, show_call
 from fcpref.core.logic.steps import steps_to
+from fcpref.core.problems import forms_rewriting as rewriting
 from fcpref.core.problems.forms import (
     MAX_STEPS,
     FormsSpec,
-    form_of,
     generate,
     sentence_of,
     target_of,
@@ -18,7 +19,7 @@ from fcpref.core.problems.forms import (
 from fcpref.core.problems.forms import TASK as NAME
 from fcpref.core.problems.forms_wording import phrasing_in, say
 from fcpref.core.scores.forms import supports
-from fcpref.core.tasks.task import Task, exemplars_of
+from fcpref.core.tasks.task import Rewrites, Task, exemplars_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,10 +79,20 @@ TASK = Task(
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,
-    form=lambda problem: form_of(sentence_of(problem)),
+    form=rewriting.form,
     test_sets={
         "held-out-templates": {"templates": "held_out"},
         "held-out-vocabulary": {"vocabulary": "held_out"},
         "deep": {"min_steps": 6, "max_steps": 10},
     },
+    rewrites=Rewrites(
+        kinds=MappingProxyType(
+            {
+                "renaming": rewriting.rename,
+                "reordering": rewriting.reorder,
+                "paraphrase": rewriting.paraphrase,
+            }
+        ),
+        certified=rewriting.certified,
+    ),
 )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fcpref.core.codec import structure
 from fcpref.core.functions import Call, Toolbox, flow, models, show_call
 from fcpref.core.logic import Atom, Exists, ForAll, Formula, evaluate, parse, show
 from fcpref.core.logic.formulas import children
-from fcpref.core.problems.models import LABELS, ModelsSpec, form_of, generate, world_of
+from fcpref.core.problems import models_rewriting as rewriting
+from fcpref.core.problems.models import LABELS, ModelsSpec, generate, world_of
 from fcpref.core.problems.models import TASK as NAME
 from fcpref.core.scores.models import supports
-from fcpref.core.tasks.task import Task, exemplars_of
+from fcpref.core.tasks.task import Rewrites, Task, exemplars_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,10 +62,6 @@ def _exemplars() -> tuple[Problem, ...]:
     )
 
 
-def _form(problem: Problem) -> object:
-    return problem.claim and form_of(world_of(problem), parse(problem.claim.formula))
-
-
 TASK = Task(
     name=NAME,
     summary="model checking: is a sentence True or False in a small world given as a table",
@@ -72,10 +70,20 @@ TASK = Task(
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),
     generate=_generate,
-    form=_form,
+    form=rewriting.form,
     test_sets={
         "held-out-templates": {"templates": "held_out"},
         "held-out-vocabulary": {"vocabulary": "held_out"},
         "deep": {"min_quantifiers": 3, "max_quantifiers": 3, "connectives": 3},
     },
+    rewrites=Rewrites(
+        kinds=MappingProxyType(
+            {
+                "renaming": rewriting.rename,
+                "reordering": rewriting.reorder,
+                "paraphrase": rewriting.paraphrase,
+            }
+        ),
+        certified=rewriting.certified,
+    ),
 )

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from fcpref.core.codec import structure
 from fcpref.core.functions import Toolbox, algebra, arithmetic, flow
+from fcpref.core.problems import algebra_rewriting as rewriting
 from fcpref.core.problems.algebra import TASK as NAME
 from fcpref.core.problems.algebra import AlgebraSpec, form_of, generate
 from fcpref.core.scores.algebra import supports
 from fcpref.core.tasks.algebra_solution import oracle
-from fcpref.core.tasks.task import Task, exemplars_of
+from fcpref.core.tasks.task import Rewrites, Task, exemplars_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,4 +69,8 @@ TASK = Task(
     generate=_generate,
     form=form_of,
     test_sets=_TEST_SETS,
+    rewrites=Rewrites(
+        kinds=MappingProxyType({"renaming": rewriting.rename, "reordering": rewriting.reorder}),
+        certified=rewriting.certified,
+    ),
 )

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from fcpref.core.codec import structure
 from fcpref.core.functions import Toolbox, arithmetic, flow
+from fcpref.core.problems import word_rewriting as rewriting
 from fcpref.core.problems.word import TASK as NAME
 from fcpref.core.problems.word import WordSpec, generate
 from fcpref.core.problems.word_form import form_of
 from fcpref.core.scores.arithmetic import supports
-from fcpref.core.tasks.task import Task, exemplars_of
+from fcpref.core.tasks.task import Rewrites, Task, exemplars_of
 from fcpref.core.tasks.worked_solution import oracle
 
 if TYPE_CHECKING:
@@ -54,4 +55,8 @@ TASK = Task(
     generate=_generate,
     form=form_of,
     test_sets=_TEST_SETS,
+    rewrites=Rewrites(
+        kinds=MappingProxyType({"renaming": rewriting.rename, "reordering": rewriting.reorder}),
+        certified=rewriting.certified,
+    ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Literal, get_args
 
 from attrs import frozen
 
@@ -21,6 +22,7 @@ from fcpref.core.chains import (
 from fcpref.core.functions import Grammar, Memory, Toolbox, translate
 from fcpref.core.problems import Problem, Split
 from fcpref.core.scores import Score, Support, measure_chain, score_chain, score_state
+from fcpref.core.seeds import Random
 from fcpref.errors import UsageError
 
 Oracle = Callable[[Problem], tuple[str, ...]]
@@ -29,6 +31,28 @@ no such chain."""
 
 Resume = Callable[[Memory], tuple[str, ...]]
 """The replies that lead from what calls have established to a correct answer."""
+
+Rewrite = Literal["renaming", "reordering", "paraphrase"]
+"""A way to rewrite a problem that keeps its meaning: other names and words, another order of what
+order does not matter to, other phrasings."""
+REWRITES: tuple[Rewrite, ...] = get_args(Rewrite)
+
+Rewriter = Callable[[Problem, Random], Problem | None]
+"""Rewrites a problem; None where the problem does not allow of it."""
+
+
+@frozen(kw_only=True)
+class Rewrites:
+    """How a task's problems are rewritten; `rewriting` verifies what comes out.
+
+    Attributes:
+        kinds: the ways that there are.
+        certified: takes a rewrite and the problem it was made from; whether the rewrite has its
+            gold answer, by a method of the family's own.
+    """
+
+    kinds: Mapping[Rewrite, Rewriter]
+    certified: Callable[[Problem, Problem], bool]
 
 
 # Equal only to itself, so that what it comes to can be kept by it.
@@ -52,6 +76,7 @@ class Task:
         libraries: distributions whose versions the results of its calls depend on.
         test_sets: knobs of named test sets that go beyond the training problems, by name, such as
             ``held-out-templates``.
+        rewrites: how its problems are rewritten; None where no rewrite surely keeps their meaning.
     """
 
     name: str
@@ -66,6 +91,7 @@ class Task:
     form: Callable[[Problem], object] | None = None
     libraries: tuple[str, ...] = ()
     test_sets: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+    rewrites: Rewrites | None = None
 
     def score(self, chain: Chain, problem: Problem) -> Score:
         """Score a chain of this task."""
