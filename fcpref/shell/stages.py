@@ -1,5 +1,6 @@
 """The stages: each reads artifacts, writes artifacts, and does what was done before only once."""
 
+from fcpref.shell.exporting import export_dataset
 from fcpref.shell.publishing import publish, write_manifest
 from fcpref.shell.stages_data import (
     make_problems,
@@ -15,7 +16,7 @@ from fcpref.shell.stages_models import (
     split_trials,
     train,
 )
-from fcpref.shell.stages_pairs import export_pairs, lint_pairs, pairs, problems_of
+from fcpref.shell.stages_pairs import lint_pairs, pairs, problems_of
 from fcpref.shell.stages_report import (
     comparisons_of,
     rewrite_report,
@@ -29,7 +30,7 @@ __all__ = [
     "Workspace",
     "comparisons_of",
     "evaluate",
-    "export_pairs",
+    "export_dataset",
     "lint_pairs",
     "local_chains",
     "make_problems",
