@@ -17,7 +17,6 @@ from fcpref.core.pairs.export.chats import (
     before,
     judged,
     offered,
-    rows_of,
     single_calls,
 )
 from fcpref.core.pairs.export.columns import MESSAGES, OBJECTS, Fields, Kind, ListOf
@@ -48,11 +47,10 @@ def axolotl_row(pair: PreferencePair, problem: Problem, prompt: PromptSpec) -> R
         PairError: whole chains are compared, see `single_calls`.
     """
     chosen, rejected = single_calls(pair, "axolotl")
-    rows = rows_of(pair.chosen)
     return {
-        "messages": rows(before(chosen, problem, prompt)),
-        "chosen": rows(judged(chosen))[0],
-        "rejected": rows(judged(rejected))[0],
+        "messages": before(chosen, problem, prompt),
+        "chosen": judged(chosen)[0],
+        "rejected": judged(rejected)[0],
     }
 
 
@@ -64,11 +62,8 @@ def axolotl_sft_row(sample: Sample, problem: Problem, prompt: PromptSpec) -> Row
     if not sample.correct:
         return None
     chain = sample.chain
-    rows = rows_of(chain)
-    opening = rows(before(sample, problem, prompt))
-    chat = rows(judged(sample))
+    opening, chat = before(sample, problem, prompt), judged(sample)
     if chain.grammar == "tools":
-        # Results are named by the call that comes before them, so each part is whole.
         opening, chat = list(map(_as_text, opening)), list(map(_as_text, chat))
     messages = [one | {"train": False} for one in opening]
     messages += [

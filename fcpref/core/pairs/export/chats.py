@@ -24,8 +24,6 @@ from fcpref.core.tasks import find_task
 from fcpref.errors import PairError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from fcpref.core.functions import Grammar
     from fcpref.core.pairs.values import PreferencePair
     from fcpref.core.problems import Problem
@@ -96,15 +94,18 @@ def _cut(side: Sample, at: int) -> Sample:
     return Sample(chain=side.chain, verdict=side.verdict, start=at, end=at + 1)
 
 
-def before(sample: Sample, problem: Problem, prompt: PromptSpec) -> list[Message]:
-    """Return the messages that a sample answers to."""
-    return [*opening(sample.chain, problem, prompt), *_messages(sample.chain)[: 2 * sample.start]]
+def before(sample: Sample, problem: Problem, prompt: PromptSpec) -> list[Row]:
+    """Return the messages that a sample answers to, as chat templates take them."""
+    chain = sample.chain
+    return [
+        *_opening_rows(problem, chain.grammar, chain.without, prompt),
+        *(_rows(chain, 0, sample.start) if sample.start else ()),
+    ]
 
 
-def judged(sample: Sample) -> list[Message]:
+def judged(sample: Sample) -> list[Row]:
     """Return the messages that are judged: calls, and the results between them."""
-    end = None if sample.end is None else 2 * sample.end - 1
-    return _messages(sample.chain)[2 * sample.start : end]
+    return _rows(sample.chain, sample.start, sample.end)[:-1]  # no result of the last is read
 
 
 def opening(chain: Chain, problem: Problem, prompt: PromptSpec) -> tuple[Message, ...]:
@@ -118,11 +119,6 @@ def tools_of(chain: Chain, prompt: PromptSpec) -> list[Row]:
     Chains that were offered the same functions get the same list.
     """
     return offered(chain.task, chain.grammar, chain.without, prompt)
-
-
-def rows_of(chain: Chain) -> Callable[[Sequence[Message]], list[Row]]:
-    """Return what turns messages into those of chat templates, in a chain's grammar."""
-    return chat_rows if chain.grammar == "python" else template_rows
 
 
 @lru_cache(maxsize=4096)
@@ -140,9 +136,33 @@ def offered(task: str, grammar: Grammar, without: tuple[str, ...], prompt: Promp
     return list(schemas(evolve(prompt, grammar=grammar, without=without), find_task(task).toolbox))
 
 
-def _messages(chain: Chain) -> list[Message]:
-    chat: list[Message] = []
-    for turn in chain.turns:
-        chat.append(Message(role="assistant", content=turn.reply))
-        chat.append(told(turn.reply, turn.outcome.text, chain.grammar))
-    return chat[:-1]  # the result of the last call is never read
+@lru_cache(maxsize=4096)
+def _opening_rows(
+    problem: Problem, grammar: Grammar, without: tuple[str, ...], prompt: PromptSpec
+) -> list[Row]:
+    messages = _opening(problem, grammar, without, prompt)
+    return chat_rows(messages) if grammar == "python" else template_rows(messages)
+
+
+def _rows(chain: Chain, start: int, end: int | None) -> list[Row]:
+    """Return calls and their results: what `template_rows` makes of them, or `chat_rows`."""
+    rows: list[Row] = []
+    python = chain.grammar == "python"
+    for turn in chain.turns[start:end]:
+        if python:
+            rows.append({"role": "assistant", "content": turn.reply})
+            rows.append({"role": "user", "content": turn.outcome.text})
+        else:
+            call, result = _called(turn.reply)
+            rows.append(call)
+            rows.append(result | {"content": turn.outcome.text})
+    return rows
+
+
+# A problem's chains have many calls in common.
+@lru_cache(maxsize=16_384)
+def _called(reply: str) -> tuple[Row, Row]:
+    """Return a reply of the `tools` grammar as a message, and the message of a result of it."""
+    messages = (Message(role="assistant", content=reply), told(reply, "", "tools"))
+    call, result = template_rows(messages)
+    return call, result

@@ -11,15 +11,14 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from fcpref.core.functions import Call, Grammar, parse_tool_call
-from fcpref.core.functions.tool_calls import show_tool_call
 from fcpref.core.pairs.export.chats import Row, Sample, before, judged, offered, single_calls
 from fcpref.core.pairs.export.columns import Fields, Kind, ListOf
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from fcpref.core.chains import Chain, Message, PromptSpec
+    from fcpref.core.chains import Chain, PromptSpec
+    from fcpref.core.functions import Grammar
     from fcpref.core.pairs.values import PreferencePair
     from fcpref.core.problems import Problem
 
@@ -42,8 +41,7 @@ def sharegpt_row(pair: PreferencePair, problem: Problem, prompt: PromptSpec) -> 
         PairError: whole chains are compared, see `single_calls`.
     """
     chosen, rejected = single_calls(pair, "llamafactory")
-    grammar = pair.chosen.grammar
-    sides = [_turns(judged(side), grammar)[0] for side in (chosen, rejected)]
+    sides = [_turn(judged(side)[0]) for side in (chosen, rejected)]
     row = _opened(chosen, before(chosen, problem, prompt), prompt)
     return {
         "conversations": row["conversations"],
@@ -61,23 +59,24 @@ def sharegpt_sft_row(sample: Sample, problem: Problem, prompt: PromptSpec) -> Ro
     return _opened(sample, [*before(sample, problem, prompt), *judged(sample)], prompt)
 
 
-def _opened(sample: Sample, messages: Sequence[Message], prompt: PromptSpec) -> Row:
+def _opened(sample: Sample, messages: list[Row], prompt: PromptSpec) -> Row:
     first = messages[0]
-    system = first.content if first.role == "system" else ""
+    system = first["content"] if first["role"] == "system" else ""
     return {
-        "conversations": _turns(messages[1:] if system else messages, sample.chain.grammar),
+        "conversations": list(map(_turn, messages[1:] if system else messages)),
         "system": system,
         "tools": _tools_text(sample.chain, prompt),
     }
 
 
-def _turns(messages: Sequence[Message], grammar: Grammar) -> list[Row]:
-    if grammar == "python":
-        return [{"from": _SPEAKERS[one.role], "value": one.content} for one in messages]
-    return [
-        _called(one.content) if one.role == "assistant" else _turn(_SPEAKERS[one.role], one.content)
-        for one in messages
-    ]
+def _turn(message: Row) -> Row:
+    if "tool_calls" in message:
+        return {"from": "function_call", "value": _call_text(message["tool_calls"][0]["function"])}
+    return {"from": _SPEAKERS[message["role"]], "value": message["content"]}
+
+
+def _call_text(function: Row) -> str:
+    return json.dumps(function, ensure_ascii=False)
 
 
 def _tools_text(chain: Chain, prompt: PromptSpec) -> str:
@@ -89,18 +88,3 @@ def _text(task: str, grammar: Grammar, without: tuple[str, ...], prompt: PromptS
     # Bare functions: its older versions do not look into {"type": "function", "function": ...}.
     tools = [one["function"] for one in offered(task, grammar, without, prompt)]
     return json.dumps(tools, ensure_ascii=False) if tools else ""
-
-
-def _turn(speaker: str, text: str) -> Row:
-    return {"from": speaker, "value": text}
-
-
-def _called(reply: str) -> Row:
-    call = _printed(reply)
-    return _turn("gpt", reply) if call is None else _turn("function_call", call)
-
-
-@lru_cache(maxsize=16_384)
-def _printed(reply: str) -> str | None:
-    call = parse_tool_call(reply)
-    return show_tool_call(call) if isinstance(call, Call) else None

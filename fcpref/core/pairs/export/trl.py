@@ -18,7 +18,6 @@ from fcpref.core.pairs.export.chats import (
     judged,
     judged_sides,
     opening,
-    rows_of,
     tools_of,
 )
 from fcpref.core.pairs.export.columns import MESSAGES, OBJECTS, Kind, ListOf
@@ -52,11 +51,10 @@ def trl_row(pair: PreferencePair, problem: Problem, prompt: PromptSpec) -> Row:
     Of a ``step`` pair `chosen` and `rejected` are one call each; what the chains share is `prompt`.
     """
     chosen, rejected = judged_sides(pair)
-    rows = rows_of(pair.chosen)
     row: Row = {
-        "prompt": rows(before(chosen, problem, prompt)),
-        "chosen": rows(judged(chosen)),
-        "rejected": rows(judged(rejected)),
+        "prompt": before(chosen, problem, prompt),
+        "chosen": judged(chosen),
+        "rejected": judged(rejected),
     }
     return row | _tools(pair.chosen, prompt)
 
@@ -66,7 +64,7 @@ def trl_sft_row(sample: Sample, problem: Problem, prompt: PromptSpec) -> Row | N
     if not sample.correct:
         return None
     chain = sample.chain
-    messages = rows_of(chain)([*before(sample, problem, prompt), *judged(sample)])
+    messages = [*before(sample, problem, prompt), *judged(sample)]
     return {"messages": messages} | _tools(chain, prompt)
 
 
@@ -78,10 +76,9 @@ def trl_kto_row(sample: Sample, problem: Problem, prompt: PromptSpec) -> Row | N
     chain = sample.chain
     if not chain.turns:
         return None
-    rows = rows_of(chain)
     row: Row = {
-        "prompt": rows(before(sample, problem, prompt)),
-        "completion": rows(judged(sample)),
+        "prompt": before(sample, problem, prompt),
+        "completion": judged(sample),
         "label": sample.correct,
     }
     return row | _tools(chain, prompt)
