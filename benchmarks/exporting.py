@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -12,10 +13,11 @@ from fcpref.core.chains import STUDENT, Chain, Limits
 from fcpref.core.functions import Grammar, translate
 from fcpref.core.pairs import PreferencePair, trl_row
 from fcpref.core.pairs.export import FORMATS
-from fcpref.core.problems import Problem
 from fcpref.core.tasks import find_task
 from fcpref.shell.dataset_files import DatasetFiles
-from fcpref.shell.row_tables import RowEncoder
+
+if TYPE_CHECKING:
+    from fcpref.core.problems import Problem
 
 _TASKS = ("fol.deduction", "math.word")
 
@@ -23,15 +25,20 @@ _TASKS = ("fol.deduction", "math.word")
 def exporting(grammar: Grammar, count: int = 10_000) -> Row:
     """Make TRL's preference rows of pairs and write them; MB are those of the JSON Lines.
 
-    Ours writes the JSON Lines as well, and syncs both files. The peer is given the rows ready made.
+    Both make the rows. Ours also writes the JSON Lines, and syncs its files.
     """
     pairs = _pairs(grammar, count)
     found = FORMATS["trl"]
     columns = found.columns if grammar == "python" else found.tool_columns
     assert columns is not None
-    rows = [trl_row(pair, problem, STUDENT) for pair, problem in pairs]
-    encoder = RowEncoder(columns)
-    size = sum(len(encoder.line(row)) for row in rows) / 1e6
+    import datasets
+
+    features = None
+    if grammar == "tools":
+        # Without them it would give each call the arguments of all others, most of them null.
+        features = datasets.Features({name: datasets.List(datasets.Json()) for name in columns})
+    datasets.disable_progress_bars()
+    sizes = []
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
 
@@ -39,30 +46,21 @@ def exporting(grammar: Grammar, count: int = 10_000) -> Row:
             with DatasetFiles(out, columns) as files:
                 for pair, problem in pairs:
                     files.add("train", trl_row(pair, problem, STUDENT))
+            sizes.append(files.bytes / 1e6)
 
         def peer() -> None:
-            import datasets
+            rows = [trl_row(pair, problem, STUDENT) for pair, problem in pairs]
+            datasets.Dataset.from_list(rows, features=features).to_parquet(out / "peer.parquet")
 
-            features = None
-            if grammar == "tools":
-                # Without them it would fill each call with the arguments of all others.
-                features = datasets.Features(
-                    {name: datasets.List(datasets.Json()) for name in columns}
-                )
-            made = datasets.Dataset.from_list(rows, features=features)
-            made.to_parquet(out / "peer.parquet")
-
-        import datasets
-
-        datasets.disable_progress_bars()
         peer()
         own, theirs, ratio = paired(ours, peer, repeats=3)
-        read = (
-            datasets.Dataset.from_parquet(str(out / one), cache_dir=str(out / "cache"))
-            for one in ("train.parquet", "peer.parquet")
+        cache = str(out / "cache")
+        first, second = (
+            datasets.Dataset.from_parquet(str(out / name), cache_dir=cache)[:50]
+            for name in ("train.parquet", "peer.parquet")
         )
-        first, second = (one[:50] for one in read)
         assert first == second
+    size = sizes[0]
     name = f"export {count:,} pairs, {grammar}, {size:.0f} MB"
     return name, f"{size / own:.0f} MB/s", f"datasets to_parquet {size / theirs:.0f} MB/s", ratio
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from fcpref.core.functions import Call, parse_call, parse_tool_call
-from fcpref.core.functions.tool_calls import wire_reply
+from fcpref.core.functions.tool_calls import show_tool_call, wire_reply
 from fcpref.errors import ProblemError
 from fcpref.shell.chat_rows import FORMS, chats_of, judged, offers_tools
 from fcpref.shell.row_files import FileRow, file_rows, files_of
@@ -162,6 +162,8 @@ def _said(where: str, message: object) -> Said:
         case {"role": "assistant", "tool_calls": [_, *_] as calls}:
             return Said(role="assistant", text=wire_reply(calls), structured=True)
         case {"role": "assistant", "content": str(text), "call": True}:
+            call = parse_tool_call(text)
+            text = show_tool_call(call) if isinstance(call, Call) else text
             return Said(role="assistant", text=text, structured=True)
         case {"role": str(role), "content": str(text)}:
             return Said(role=role, text=text)
