@@ -262,6 +262,7 @@ def test_an_export_replaces_the_one_before_it_and_nothing_else(workspace, export
 def test_files_that_no_export_wrote_stay(exported, tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "test.jsonl").write_text("mine")
+    (tmp_path / "set" / "README.md").write_text("tags: [fcpref, mine]")
     exported("trl-sft")
     assert (tmp_path / "set" / "test.jsonl").read_text() == "mine"
 

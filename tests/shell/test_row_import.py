@@ -255,6 +255,24 @@ def test_sharegpt_calls_are_those_of_the_tools_grammar(problem, replies_of):
     assert replies_of(row) == [(printed, "not JSON")]
 
 
+@pytest.mark.parametrize("offered", [True, False])
+def test_a_side_without_any_call_has_the_grammar_of_its_row(
+    workspace, made, problem, tmp_path, offered
+):
+    function = {"name": "Answer", "arguments": {"value": 3}}
+    row = {
+        "prompt": [{"role": "user", "content": problem.text}],
+        "chosen": {"role": "assistant", "tool_calls": [{"function": function}]},
+        "rejected": {"role": "assistant", "content": "It is 3."},
+        "tools": [{"type": "function", "function": {"name": "Answer"}}] if offered else None,
+    }
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(row) + "\n")
+    done = import_chats(workspace, file, problems_of(workspace, made, "math.word", "python"))
+    grammars = {replies: grammar for _, grammar, replies in imported(done)}
+    assert grammars["It is 3.",] == ("tools" if offered else "python")
+
+
 def test_null_fields_of_parquet_are_no_arguments(problem, replies_of):
     def call(name, **arguments):
         function = {"name": name, "arguments": arguments}
