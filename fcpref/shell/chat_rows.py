@@ -74,14 +74,14 @@ def offers_tools(row: Mapping[str, Any]) -> bool:
 def _joined(where: str, row: Mapping[str, Any], name: str) -> list[Any]:
     side = _side(where, name, row[name])
     opening = next((one for one in ("prompt", *_OPENINGS) if one in row), None)
+    first = side[0] if side else None
+    if isinstance(first, dict) and first.get("role") in {"user", "system"}:
+        return side  # the prompt is within; what stands beside it only repeats it
     if opening is None:
-        return side  # the prompt is within
+        return side
     said = row[opening]
     if isinstance(said, str):
-        # Rows of chats often repeat the first question as text.
-        first = side[0] if side else None
-        whole = isinstance(first, dict) and first.get("role") in {"user", "system"}
-        return side if whole else [{"role": "user", "content": said}, *side]
+        return [{"role": "user", "content": said}, *side]
     return [*_chat(where, opening, said), *side]
 
 

@@ -1,7 +1,7 @@
 """Rows on disk as a Hugging Face dataset: JSON Lines and Parquet, written as they come.
 
-Memory holds one row group a split. Files have temporary names until all of them are whole; they are
-synced and renamed together, so that a folder never holds half of an export.
+Memory holds one row group a split. Files have temporary names until all of them are whole and
+synced; only then are they renamed, so that what ends an export leaves what was there before.
 """
 
 from __future__ import annotations

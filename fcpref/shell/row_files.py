@@ -120,8 +120,8 @@ def _parquet(file: Path) -> Iterator[FileRow]:
 
     number = 0
     try:
-        with pq.ParquetFile(file) as opened:
-            for batch in opened.iter_batches(batch_size=1024):
+        with file.open("rb") as opened, pq.ParquetFile(opened) as table:
+            for batch in table.iter_batches(batch_size=1024):
                 names = batch.schema.names
                 columns = [_plain(one.type, one.to_pylist()) for one in batch.columns]
                 for values in zip(*columns, strict=True):

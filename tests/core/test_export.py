@@ -166,6 +166,15 @@ def test_chains_that_part_at_their_last_call_are_one_call_a_side(name):
     )
 
 
+@pytest.mark.parametrize("name", [*OF_PAIRS])
+def test_a_step_pair_without_a_call_to_judge_is_refused(name):
+    problem = problem_of("fol.deduction")
+    pair = pair_of(problem, reject=6)
+    for one in (pair, evolve(pair, chosen=pair.rejected, rejected=pair.chosen)):
+        with pytest.raises(PairError, match="ends before they part; make the pairs again"):
+            FORMATS[name].row(one, problem, STUDENT)
+
+
 def test_steps_are_true_while_the_chain_can_still_come_right():
     problem = problem_of("fol.deduction")
     labels = {

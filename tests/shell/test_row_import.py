@@ -229,6 +229,7 @@ def test_rows_as_others_have_them(problem, replies_of, name):
         ({"chosen": [user, first], "rejected": [user, second]}, both),  # TRL's implicit prompt
         ({"prompt": text, "chosen": [user, first], "rejected": [user, second]}, both),
         ({"prompt": text, "chosen": [first], "rejected": [second]}, both),
+        ({"messages": [user, first], "chosen": [user, first], "rejected": [user, second]}, both),
         ({"prompt": [user], "completion": [first], "label": False}, [(A,)]),
         ({"prompt": text, "completion": [first], "label": False}, [(A,)]),
         ({"conversations": [human, gpt[0]], "system": "Call functions."}, [(A,)]),
@@ -379,7 +380,9 @@ def test_an_empty_parquet_and_a_folder_without_rows(workspace, made, tmp_path):
     (tmp_path / "folder" / "dataset_info.json").write_text("{}")
     with pytest.raises(ProblemError, match=r"folder: has no rows; give a folder of .jsonl"):
         import_chats(workspace, tmp_path / "folder", problems)
-    with pytest.raises(ProblemError, match=r"none.parquet: cannot be read"):
+    with pytest.raises(
+        ProblemError, match=r"none.parquet: cannot be read \(No such file or directory\)"
+    ):
         import_chats(workspace, tmp_path / "none.parquet", problems)
 
 

@@ -63,11 +63,21 @@ def sides_of(pair: PreferencePair) -> tuple[Sample, Sample]:
 
 
 def judged_sides(pair: PreferencePair) -> tuple[Sample, Sample]:
-    """Return what a pair judges: both chains, or in a ``step`` pair the first call that differs."""
-    chosen, rejected = sides_of(pair)
+    """Return what a pair judges: both chains, or in a ``step`` pair the first call that differs.
+
+    Raises:
+        PairError: a ``step`` pair has no such call on both sides.
+    """
     if pair.kind == "chain":
-        return chosen, rejected
-    return tuple(_cut(side, pair.shared) for side in (chosen, rejected))  # type: ignore[return-value]
+        return sides_of(pair)
+    chosen, rejected = sides_of(pair)
+    at = pair.shared
+    if min(len(pair.chosen.turns), len(pair.rejected.turns)) <= at:
+        raise PairError(
+            f"pair {short(value_id(pair))} compares calls, and one of its chains ends before they "
+            "part; make the pairs again"
+        )
+    return _cut(chosen, at), _cut(rejected, at)
 
 
 def single_calls(pair: PreferencePair, name: str) -> tuple[Sample, Sample]:
@@ -80,9 +90,11 @@ def single_calls(pair: PreferencePair, name: str) -> tuple[Sample, Sample]:
         PairError: whole chains are compared. To keep only their first different calls would judge
             what was never compared.
     """
+    if pair.kind == "step":
+        return judged_sides(pair)
     chosen, rejected = sides_of(pair)
     at = pair.shared
-    if pair.kind == "chain" and {len(pair.chosen.turns), len(pair.rejected.turns)} != {at + 1}:
+    if {len(pair.chosen.turns), len(pair.rejected.turns)} != {at + 1}:
         raise PairError(
             f"{name} rows hold one call a side, and pair {short(value_id(pair))} compares whole "
             "chains; export it as trl, or make pairs with --kind step"
