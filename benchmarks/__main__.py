@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import generation, quick, server
+from benchmarks import exporting, generation, quick, server
 from fcpref.core.chains import STUDENT, PromptSpec
 
 
@@ -28,6 +28,7 @@ def main() -> None:
     if not given.only_model:
         results += [quick.calls(), quick.startup(), quick.scoring()]
         results += [generation.generation(task) for task in generation.PEERS]
+        results += [exporting.exporting(grammar) for grammar in ("python", "tools")]
         results.append(server.run())
     if given.model:
         from benchmarks import sampling

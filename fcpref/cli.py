@@ -925,20 +925,38 @@ def publish(session: Session, artifacts: tuple[str, ...], adapters: tuple[Path, 
     session.show(data, "\n".join(lines))
 
 
-@command("fcpref export 90ab --format trl --out pairs-dataset")
-@click.argument("pairs")
-@click.option("--format", "form", default="trl", show_default=True)
-def export(session: Session, pairs: str, form: str) -> None:
-    """Write PAIRS as Parquet and JSON Lines with a dataset card, into the folder --out."""
+@command(
+    "fcpref export 90ab --format trl --out pairs-dataset",
+    "fcpref export 4c1d --format llamafactory-sft --out chains-dataset",
+)
+@click.argument("data")
+@click.option(
+    "--format",
+    "form",
+    default="trl",
+    show_default=True,
+    help="Of pairs: trl, llamafactory, axolotl (the last two of pairs that compare one call). Of "
+    "single chains: trl-sft, trl-kto, trl-prm, llamafactory-sft, axolotl-sft.",
+)
+def export(session: Session, data: str, form: str) -> None:
+    """Write DATA as Parquet and JSON Lines with a dataset card, into the folder --out.
+
+    DATA is pairs; for formats of single chains also scores, or chains.
+    """
     from fcpref.core.canon import short
-    from fcpref.shell.stages_pairs import export_pairs
+    from fcpref.shell.exporting import export_dataset, sources_of
 
     workspace = session.workspace
-    found = workspace.locate(pairs, "pairs")
-    out = session.out or workspace.local / "export" / short(found.id)
-    folder = export_pairs(workspace, found, out, format=form)
-    files = sorted(str(path) for path in folder.iterdir() if not path.name.startswith("."))
-    session.show({"folder": str(folder), "files": files}, "\n".join(files))
+    found = workspace.locate(data, *sources_of(form))
+    out = session.out or workspace.local / "export" / f"{short(found.id)}-{form}"
+    done = export_dataset(workspace, found, out, format=form)
+    files = [str(path) for path in done.files]
+    counts = [f"{split}: {count} rows" for split, count in sorted(done.rows.items())]
+    counts += [f"left out: {count} {why}" for why, count in done.left_out.items()]
+    session.show(
+        {"folder": str(done.folder), "files": files, "rows": done.rows, "left_out": done.left_out},
+        "\n".join((*counts, *files)),
+    )
 
 
 @main.group(epilog="\b\nExample:\n  fcpref recordings show 3f2a")
@@ -1030,7 +1048,12 @@ def merge(session: Session, recordings: tuple[str, ...]) -> None:
     session.give(done.recording, chains=short(done.chains.id))
 
 
-@command("fcpref recordings import chats.jsonl 77f1 --model NAME", group=recordings, name="import")
+@command(
+    "fcpref recordings import chats.jsonl 77f1 --model NAME",
+    "fcpref recordings import pairs-dataset 77f1",
+    group=recordings,
+    name="import",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("problems")
 @click.option("--model", default="unknown", show_default=True, help="Who replied.")
@@ -1040,10 +1063,12 @@ def merge(session: Session, recordings: tuple[str, ...]) -> None:
 @click.option("--calls", type=click.IntRange(1), default=18, show_default=True, help="A chain.")
 @click.option("--tokens", type=click.IntRange(1), default=800, show_default=True, help="A chain.")
 def import_(session: Session, file: Path, problems: str, **options: Any) -> None:  # noqa: ANN401
-    """Import chats about PROBLEMS from FILE: JSON Lines of messages, or of requests and responses.
+    """Import chats about PROBLEMS from FILE: JSON (Lines), Parquet, or a folder of these.
 
-    A row belongs to the problem whose text is one of its user turns, or whose id it has in the
-    field "problem". Its assistant turns are executed here, whatever results it was told.
+    A row has messages; prompt and completion, or prompt, chosen and rejected (TRL, axolotl);
+    conversations (LLaMA-Factory); or a request and its response. It belongs to the problem whose
+    text is one of its user turns, or whose id it has in the field "problem". Its assistant turns
+    are executed here, whatever results it was told; labels are not read.
     """
     from fcpref.core.chains import Limits
     from fcpref.shell import importing

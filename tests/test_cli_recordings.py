@@ -182,7 +182,7 @@ def test_an_artifact_of_another_stage_is_one_line(fcpref, command):
         (["import", "none.jsonl", PROBLEMS], "none.jsonl: cannot be read"),
         (["import", "none.jsonl", "00ff"], "00ff: no such file"),
         (["import", "none.jsonl", RECORDING], "no such file"),
-        (["import", ".", PROBLEMS], "cannot be read"),
+        (["import", "tests", PROBLEMS], "tests: has no rows"),
     ],
 )
 def test_what_does_not_exist_is_one_line(fcpref, words, said):

@@ -1,8 +1,8 @@
-"""Chats from elsewhere: JSON Lines of chat completions, read as replies to problems.
+"""Chats from elsewhere: rows of training data or of logged completions, read as replies.
 
-A row is ``{"messages": [...]}`` with the assistant's turns among them, or one request to a server
-and its response, ``{"request": {"messages": [...]}, "response": {"choices": [...]}}``. A chat whose
-turns were logged one request at a time is its longest row; the others are its earlier turns.
+A row is what `chat_rows` reads, such as ``{"messages": [...]}``, or one request to a server and its
+response, ``{"request": {"messages": [...]}, "response": {"choices": [...]}}``. A chat whose turns
+were logged one request at a time is its longest row; the others are its earlier turns.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from fcpref.core.functions import Call, parse_tool_call
-from fcpref.core.functions.tool_calls import wire_reply
+from fcpref.core.functions import Call, parse_call, parse_tool_call
+from fcpref.core.functions.tool_calls import show_tool_call, wire_reply
 from fcpref.errors import ProblemError
-from fcpref.shell.rows import json_rows
+from fcpref.shell.chat_rows import FORMS, chats_of, judged, offers_tools
+from fcpref.shell.row_files import FileRow, file_rows, files_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,37 +44,60 @@ class ChatRow:
     """One chat of a file.
 
     Attributes:
-        line: where it is, from 1.
+        file: where it is, by its name within the folder; empty for a file by itself.
+        line: the line or row in it, from 1.
         problem: the id that the row gives, or its start; empty when it gives none.
         said: all messages in order.
         tokens: of each message, where the row or an earlier turn's tells; else 0.
         logged: it is one request and its response, which may be one turn of a longer chat.
+        judged: it is of preference data, where one chat may stand in many rows.
+        offered: the row has function schemas.
     """
 
+    file: str
     line: int
     problem: str
     said: tuple[Said, ...]
     tokens: tuple[int, ...]
     logged: bool
+    judged: bool = False
+    offered: bool = False
+
+    @property
+    def place(self) -> int | str:
+        """Return where it is, for people: a line, with the file where there are several."""
+        return f"{self.file} {self.line}" if self.file else self.line
 
     @property
     def grammar(self) -> Grammar:
-        """`tools` where its calls are JSON, as structured calls or as text."""
+        """`tools` where its calls are JSON, as structured calls or as text.
+
+        Of a chat without any call the schemas that it comes with tell.
+        """
         replies = [one for one in self.said if one.role == "assistant"]
-        calls = [one.structured or _is_json_call(one.text) for one in replies]
-        return "tools" if any(one.structured for one in replies) or all(calls) else "python"
+        if any(one.structured for one in replies):
+            return "tools"
+        if all(_is_json_call(one.text) for one in replies):
+            return "tools"
+        no_call = not any(isinstance(parse_call(one.text), Call) for one in replies)
+        return "tools" if self.offered and no_call else "python"
 
 
-def read_chats(file: Path) -> tuple[list[ChatRow], int]:
-    """Read a file of chats.
+def read_chats(path: Path) -> tuple[list[ChatRow], int]:
+    """Read a file of chats, or the files of a folder (see `row_files`).
 
     Returns:
         The chats in their order, and the number of rows that are earlier turns of one of them.
 
     Raises:
-        ProblemError: the file cannot be read or is empty, or a row is no chat; names the line.
+        ProblemError: a file cannot be read or is empty, or a row is no chat; names the line.
     """
-    rows = [row for line, data in json_rows(file, LONGEST) for row in _chats(file, line, data)]
+    rows = [
+        row
+        for file in files_of(path)
+        for one in file_rows(file, LONGEST)
+        for row in _chats(file.relative_to(path).as_posix() if file != path else "", one)
+    ]
     turns = [_digests(row) for row in rows]
     logged = [(row, one) for row, one in zip(rows, turns, strict=True) if row.logged]
     earlier = {digest for _, digests in logged for digest in digests[:-1]}
@@ -86,39 +110,33 @@ def read_chats(file: Path) -> tuple[list[ChatRow], int]:
     return kept, len(rows) - len(kept)
 
 
-def _chats(file: Path, line: int, data: object) -> Iterator[ChatRow]:
-    where = f"{file}, line {line}"
+def _chats(file: str, row: FileRow) -> Iterator[ChatRow]:
+    where, data = row.where, row.data
     named = data.get("problem", "") if isinstance(data, dict) else ""
+    if named is None:
+        named = ""
     if not isinstance(named, str):
         raise ProblemError(f"{where}: problem is no text; give a problem's id, or leave it out")
+    about = ChatRow(file=file, line=row.number, problem=named, said=(), tokens=(), logged=False)
     match data:
         case {"request": {"messages": list() as asked}, "response": response}:
             for answer, tokens in _answers(where, response):
                 said = tuple(_said(where, one) for one in (*asked, answer))
                 counts = (0,) * len(asked) + (tokens,)
-                yield _row(where, line, named, said, counts, logged=True)
-        case {"messages": list() as messages}:
-            said = tuple(_said(where, one) for one in messages)
-            yield _row(where, line, named, said, (0,) * len(said), logged=False)
+                yield _spoken(where, evolve(about, said=said, tokens=counts, logged=True))
+        case dict():
+            about = evolve(about, judged=judged(data), offered=offers_tools(data))
+            for messages in chats_of(where, data):
+                said = tuple(_said(where, one) for one in messages)
+                yield _spoken(where, evolve(about, said=said, tokens=(0,) * len(said)))
         case _:
-            raise ProblemError(
-                f"{where}: has no messages; a row is {{'messages': [...]}} or {{'request': "
-                "{'messages': [...]}, 'response': {'choices': [...]}}"
-            )
+            raise ProblemError(f"{where}: has no messages; {FORMS}")
 
 
-def _row(
-    where: str,
-    line: int,
-    problem: str,
-    said: tuple[Said, ...],
-    tokens: tuple[int, ...],
-    *,
-    logged: bool,
-) -> ChatRow:
-    if not any(one.role == "assistant" for one in said):
+def _spoken(where: str, row: ChatRow) -> ChatRow:
+    if not any(one.role == "assistant" for one in row.said):
         raise ProblemError(f"{where}: has no assistant turn; there is nothing to import from it")
-    return ChatRow(line=line, problem=problem, said=said, tokens=tokens, logged=logged)
+    return row
 
 
 def _answers(where: str, response: object) -> Iterator[tuple[object, int]]:
@@ -143,6 +161,10 @@ def _said(where: str, message: object) -> Said:
     match message:
         case {"role": "assistant", "tool_calls": [_, *_] as calls}:
             return Said(role="assistant", text=wire_reply(calls), structured=True)
+        case {"role": "assistant", "content": str(text), "call": True}:
+            call = parse_tool_call(text)
+            text = show_tool_call(call) if isinstance(call, Call) else text
+            return Said(role="assistant", text=text, structured=True)
         case {"role": str(role), "content": str(text)}:
             return Said(role=role, text=text)
         case {"role": str(role), "content": [*parts]} if all(map(_is_text, parts)):

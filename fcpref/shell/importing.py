@@ -17,9 +17,10 @@ from fcpref.errors import ProblemError
 from fcpref.shell.chat_logs import ChatRow, read_chats
 from fcpref.shell.engines.imported import ImportedEngine
 from fcpref.shell.recordings_edit import some_of
+from fcpref.shell.row_files import rows_hash
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_data import model_chains, problems_by_id
-from fcpref.shell.store import Artifact, file_hash
+from fcpref.shell.store import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,8 @@ class Imported:
         earlier: rows that are earlier turns of another one.
         chains: artifacts of chains; the recording of each is its second parent. There are several
             where problems have different numbers of chats, or chats of both grammars.
-        skipped: lines that became no chain, by reason.
+        repeated: chats of preference rows that stand in an earlier row too; they are one chain.
+        skipped: lines that became no chain, by reason; with the file's name in a folder.
         surplus: replies that came after their chain had ended.
         silent: chains that ran out of replies before they had ended.
         told_otherwise: chains that had been told another result than the call has here.
@@ -50,8 +52,9 @@ class Imported:
 
     rows: int
     earlier: int
+    repeated: int
     chains: tuple[Artifact, ...]
-    skipped: Mapping[str, tuple[int, ...]]
+    skipped: Mapping[str, tuple[int | str, ...]]
     surplus: int
     silent: int
     told_otherwise: int
@@ -82,7 +85,7 @@ def import_chats(
 
     Args:
         workspace: where to write.
-        file: JSON Lines; see `chat_logs`.
+        file: rows as JSON Lines, a JSON list or Parquet, or a folder of these; see `chat_logs`.
         problems: what the chats may be about.
         model: who replied, for the recording's identity.
         grammar: how calls are written; told by each row when None.
@@ -93,7 +96,9 @@ def import_chats(
     """
     rows, earlier = read_chats(file)
     found = _Matcher(problems)
-    skipped: dict[str, list[int]] = {}
+    skipped: dict[str, list[int | str]] = {}
+    seen: set[tuple[Grammar, str, tuple[str, ...]]] = set()
+    repeated = 0
     spoken: dict[tuple[Grammar, str], list[_Spoken]] = {}
     for row in rows:
         name, at, why = found.problem_of(row)
@@ -101,16 +106,22 @@ def import_chats(
         if not why and not one.replies:
             why = "the assistant says nothing after the problem"
         if why:
-            skipped.setdefault(why, []).append(row.line)
-        else:
-            spoken.setdefault((grammar or row.grammar, name), []).append(one)
+            skipped.setdefault(why, []).append(row.place)
+            continue
+        if row.judged:
+            key = (grammar or row.grammar, name, tuple(reply.text for reply in one.replies))
+            if key in seen:
+                repeated += 1
+                continue
+            seen.add(key)
+        spoken.setdefault((grammar or row.grammar, name), []).append(one)
     if not spoken:
         reasons = "; ".join(f"{why} (line {lines[0]})" for why, lines in skipped.items())
         raise ProblemError(f"{file}: no row is about a problem of {problems.path}: {reasons}")
     identity = {
         "engine": "import",
         "model": model,
-        "revision": file_hash(file),
+        "revision": rows_hash(file),
         "template": "unknown",
         "sampling": "unknown",
     }
@@ -126,6 +137,7 @@ def import_chats(
     return Imported(
         rows=len(rows) + earlier,
         earlier=earlier,
+        repeated=repeated,
         chains=chains,
         skipped={why: tuple(lines) for why, lines in skipped.items()},
         surplus=sum(len(one.replies) - len(chain.turns) for chain, one in told),
@@ -165,6 +177,7 @@ def summary(done: Imported) -> str:
         )
     counts = {
         "rows that are earlier turns of another": done.earlier,
+        "chats that another row has too": done.repeated,
         "replies after the end of their chain": done.surplus,
         "chains that ran out of replies": done.silent,
         "chains that had been told other results": done.told_otherwise,

@@ -1,6 +1,7 @@
 """The stages: each reads artifacts, writes artifacts, and does what was done before only once."""
 
 from fcpref.shell.augmenting import augment
+from fcpref.shell.exporting import export_dataset
 from fcpref.shell.linting import lint_pairs
 from fcpref.shell.publishing import publish, write_manifest
 from fcpref.shell.stages_data import (
@@ -17,7 +18,7 @@ from fcpref.shell.stages_models import (
     split_trials,
     train,
 )
-from fcpref.shell.stages_pairs import export_pairs, pairs, problems_of
+from fcpref.shell.stages_pairs import pairs, problems_of
 from fcpref.shell.stages_report import (
     comparisons_of,
     rewrite_report,
@@ -32,7 +33,7 @@ __all__ = [
     "augment",
     "comparisons_of",
     "evaluate",
-    "export_pairs",
+    "export_dataset",
     "lint_pairs",
     "local_chains",
     "make_problems",

@@ -24,7 +24,7 @@ from fcpref.shell.bulk import bulk
 from fcpref.shell.rows import NoJsonError, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 T = TypeVar("T")
 FORMAT = 1
@@ -71,14 +71,21 @@ class Artifact:
         Raises:
             ArtifactError: a record does not have that shape; names file and line.
         """
-        values = []
+        return tuple(self.each(cls))
+
+    def each(self, cls: type[T]) -> Iterator[T]:
+        """Yield the records as values of a class, one at a time.
+
+        Raises:
+            ArtifactError: a record does not have that shape; names file and line.
+        """
         for number, record in enumerate(self.records, start=2):
             try:
-                values.append(structure(record, cls))
+                value = structure(record, cls)
             except CodecError as error:
                 message = f"{self.path}, line {number}: {error}"
                 raise ArtifactError(message) from None
-        return tuple(values)
+            yield value
 
 
 @bulk()

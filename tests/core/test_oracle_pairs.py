@@ -139,7 +139,7 @@ def test_a_row_for_trl_asks_for_the_judged_call_behind_what_the_chains_share():
     problem = problem_of("Unknown")
     solution = list(TASK.oracle(problem))
     (pair,) = paired(problem, chain_of(problem, [solution[0], "Answer(value='True')"]))
-    row = trl_row(pair, problem, TASK, STUDENT)
+    row = trl_row(pair, problem, STUDENT)
     *_, task, first, result = row["prompt"]
     assert (task["content"], first["content"]) == (problem.text, solution[0])
     assert result == {"role": "user", "content": pair.chosen.turns[0].outcome.text}

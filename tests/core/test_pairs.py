@@ -196,7 +196,7 @@ def real_pair(grammar: Grammar = "python"):
 
 def test_an_exported_row_has_prompt_chosen_and_rejected() -> None:
     pair, problem = real_pair()
-    row = trl_row(pair, problem, TASK, STUDENT)
+    row = trl_row(pair, problem, STUDENT)
     assert set(row) == {"prompt", "chosen", "rejected"}
     assert [m["role"] for m in row["prompt"]] == ["system", "user"]
     assert row["prompt"][-1]["content"] == problem.text
@@ -234,14 +234,14 @@ def test_an_exported_prompt_offers_what_the_chains_were_offered(grammar) -> None
     )
     said = [
         str([row["prompt"], row.get("tools")])
-        for row in (trl_row(one, problem, TASK, STUDENT) for one in (pair, withheld))
+        for row in (trl_row(one, problem, STUDENT) for one in (pair, withheld))
     ]
     assert ["Reasoning" in text for text in said] == [True, False]
 
 
 def test_an_exported_row_of_tool_calls_has_them_structured() -> None:
     pair, problem = real_pair("tools")
-    row = trl_row(pair, problem, TASK, STUDENT)
+    row = trl_row(pair, problem, STUDENT)
     assert set(row) == {"prompt", "chosen", "rejected", "tools"}
     assert row["prompt"] == [{"role": "user", "content": problem.text}]
     assert [tool["function"]["name"] for tool in row["tools"]] == [
@@ -267,7 +267,7 @@ def test_exported_rows_load_in_datasets() -> None:
     import datasets
 
     pair, problem = real_pair()
-    row = trl_row(pair, problem, TASK, STUDENT)
+    row = trl_row(pair, problem, STUDENT)
     loaded = datasets.Dataset.from_list([row, row])
     assert loaded.column_names == ["prompt", "chosen", "rejected"]
     assert loaded[1] == row

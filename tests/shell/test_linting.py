@@ -258,7 +258,7 @@ def test_another_kind_of_file_is_refused_before_anything_is_done(workspace):
 @pytest.mark.parametrize(("grammar", "reply"), [("python", answered), ("tools", called)])
 def test_what_was_exported_here_is_sound(workspace, tmp_path, grammar, reply):
     artifact = made(workspace, reply, grammar)
-    folder = stages.export_pairs(workspace, artifact, tmp_path / "set")
+    folder = stages.export_dataset(workspace, artifact, tmp_path / "set").folder
     names = {}
     for path in (folder, folder / "train.jsonl", folder / "train.parquet"):
         report = linted_rows(path, SILENT).report
@@ -270,7 +270,9 @@ def test_what_was_exported_here_is_sound(workspace, tmp_path, grammar, reply):
 
 def polluted(workspace, tmp_path):
     """Write an export as structs, which give each call the arguments of all functions."""
-    folder = stages.export_pairs(workspace, made(workspace, called, "tools"), tmp_path / "set")
+    folder = stages.export_dataset(
+        workspace, made(workspace, called, "tools"), tmp_path / "set"
+    ).folder
     rows = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
     path = tmp_path / "structs.parquet"
     pq.write_table(pa.Table.from_pylist(rows), path)
@@ -365,7 +367,9 @@ def test_a_template_that_fails_names_the_row(tmp_path):
 
 
 def test_calls_go_through_a_template_that_knows_tools(workspace, tmp_path):
-    folder = stages.export_pairs(workspace, made(workspace, called, "tools"), tmp_path / "set")
+    folder = stages.export_dataset(
+        workspace, made(workspace, called, "tools"), tmp_path / "set"
+    ).folder
     knowing = save_tiny(tmp_path / "knowing", byte_tokenizer(template=QWEN))
     report = linted_rows(folder, SILENT, student=knowing, spec=ROOMY).report
 

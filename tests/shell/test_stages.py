@@ -333,7 +333,7 @@ def test_held_out_problems_are_found_by_lint_and_refused_by_training(workspace, 
 def test_the_export_loads_with_datasets(workspace, scores, tmp_path):
     datasets = pytest.importorskip("datasets")
     made = stages.pairs(workspace, [scores], PairSpec())
-    folder = stages.export_pairs(workspace, made, tmp_path / "set")
+    folder = stages.export_dataset(workspace, made, tmp_path / "set").folder
 
     loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))["train"]
 
@@ -386,7 +386,7 @@ def test_a_chain_executes_by_the_grammar_that_is_stored_with_it(workspace, tool_
 def test_the_export_of_both_grammars_loads_with_datasets(workspace, scores, tool_scores, tmp_path):
     datasets = pytest.importorskip("datasets")
     made = stages.pairs(workspace, [scores, tool_scores], PairSpec())
-    folder = stages.export_pairs(workspace, made, tmp_path / "set")
+    folder = stages.export_dataset(workspace, made, tmp_path / "set").folder
     cache = str(tmp_path / "cache")
 
     loaded = list(datasets.load_dataset(str(folder), cache_dir=cache)["train"])
@@ -414,15 +414,15 @@ def test_the_export_of_gsm8k_carries_its_licence_note(workspace, tmp_path):
     chains = stages.model_chains(workspace, made, Teacher(made.values(Problem)), PLAN)
     made = stages.pairs(workspace, [stages.score(workspace, chains)], PairSpec())
 
-    folder = stages.export_pairs(workspace, made, tmp_path / "set")
+    folder = stages.export_dataset(workspace, made, tmp_path / "set").folder
 
     assert "GSM8K" in (folder / "README.md").read_text()
 
 
 def test_another_export_format_is_refused(workspace, scores, tmp_path):
     made = stages.pairs(workspace, [scores], PairSpec())
-    with pytest.raises(UsageError, match="there is trl"):
-        stages.export_pairs(workspace, made, tmp_path, format="csv")
+    with pytest.raises(UsageError, match="there are trl, trl-sft, "):
+        stages.export_dataset(workspace, made, tmp_path, format="csv")
 
 
 @pytest.fixture

@@ -105,6 +105,8 @@ def test_without_a_file_the_error_says_which(workspace):
 
 
 def test_an_export_says_whose_problems_they_are(workspace, made, tmp_path):
-    card = (stages.export_pairs(workspace, made[4], tmp_path / "out") / "README.md").read_text()
+    card = (
+        stages.export_dataset(workspace, made[4], tmp_path / "out").folder / "README.md"
+    ).read_text()
     assert "license: cc-by-sa-4.0" in card
     assert "Yale-LILY/FOLIO" in card

@@ -477,7 +477,7 @@ def test_trl_renders_an_exported_row_of_tool_calls_as_we_do(tool_data) -> None:
 
     pair = tool_data.pairs[0]
     problem = tool_data.problems[pair.chosen.problem]
-    row = trl_row(pair, problem, TASK, STUDENT)
+    row = trl_row(pair, problem, STUDENT)
     assert is_conversational(row)
     spec = evolve(STUDENT, grammar="tools")
     opening, tools = render(spec, TASK.toolbox, problem), schemas(spec, TASK.toolbox)

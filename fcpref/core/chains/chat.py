@@ -6,6 +6,7 @@ the `tools` grammar a reply that is one call becomes a structured tool call only
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fcpref.core.chains.values import Message
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
     from fcpref.core.functions import Grammar
 
 
+# The same reply is told its outcome and shown again in every later chat.
+_parsed = lru_cache(maxsize=16_384)(parse_tool_call)
+
+
 def told(reply: str, result: str, grammar: Grammar) -> Message:
     """Return the message that tells the outcome of a reply.
 
     In the `tools` grammar its role is ``tool`` after a call. A reply that is no call has no call
     to answer to, so what is wrong with it is told by the user.
     """
-    called = grammar == "tools" and isinstance(parse_tool_call(reply), Call)
+    called = grammar == "tools" and isinstance(_parsed(reply), Call)
     return Message(role="tool" if called else "user", content=result)
 
 
@@ -73,7 +78,7 @@ def _rows(
     for place, message in enumerate(messages):
         row: dict[str, Any] = {"role": message.role, "content": message.content}
         if message.role == "assistant":
-            parsed = parse_tool_call(message.content)
+            parsed = _parsed(message.content)
             last = parsed if isinstance(parsed, Call) else None
             row |= called(last, f"call{place:05d}") if last is not None else {}
         elif message.role == "tool" and last is not None:

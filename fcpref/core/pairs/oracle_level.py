@@ -14,8 +14,8 @@ from attrs import evolve
 
 from fcpref.core.chains import Limits, Reply, advance, begin, finish, replay
 from fcpref.core.functions import translate
+from fcpref.core.pairs.deciding import deciding
 from fcpref.core.pairs.values import PairSpec, PreferencePair
-from fcpref.core.scores import Verdict
 from fcpref.core.seeds import derive
 from fcpref.core.tasks import complete, find_task
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from fcpref.core.chains import Chain
     from fcpref.core.problems import Problem
     from fcpref.core.scores import ScoredChain
-
-_ANSWERED = (Verdict.WRONG_ANSWER, Verdict.UNSUPPORTED)
 
 
 def oracle_level(
@@ -49,7 +47,8 @@ def oracle_level(
     for item in chains:
         if item.score.correct or not item.chain.turns:
             continue
-        at = _deciding(item) if resumes else len(item.chain.turns) - 1
+        last = len(item.chain.turns) - 1
+        at = deciding(item.score.verdict, item.score.codes) if resumes else last
         if at is None:
             continue
         # Chains that came the same way to the same mistake are one lesson.
@@ -73,19 +72,6 @@ def _made(chain: Chain, problem: Problem, at: int, *, resumes: bool) -> Chain | 
         return _completed(chain, problem, at)
     task = find_task(chain.task)
     return complete(task, problem, [chain], Limits(), "whole")
-
-
-def _deciding(item: ScoredChain) -> int | None:
-    """Return the index of the call that settled an incorrect chain's fate."""
-    turns = item.chain.turns
-    if item.score.verdict in _ANSWERED:
-        return len(turns) - 1
-    if item.score.verdict is not Verdict.MALFORMED:
-        return None
-    at = len(turns)
-    while at and item.score.codes[at - 1] is not None:
-        at -= 1
-    return at
 
 
 def _completed(chain: Chain, problem: Problem, at: int) -> Chain | None:
