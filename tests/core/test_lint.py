@@ -223,7 +223,10 @@ def test_a_problem_under_another_id_is_told_once():
     ]
 
 
-@pytest.mark.parametrize("task", [name for name, task in TASKS.items() if task.form is not None])
+GENERATED = [name for name, task in TASKS.items() if task.generate and task.form]
+
+
+@pytest.mark.parametrize("task", GENERATED)
 def test_a_held_out_problem_in_other_words_is_found_by_its_form(task):
     problems = drawn(task, 2)
     disguised = evolve(problems[0], index=77, split="test", text="Said otherwise.")
@@ -233,6 +236,17 @@ def test_a_held_out_problem_in_other_words_is_found_by_its_form(task):
 
     errors = [one for one in report if one[0] == "error" and one[1] != "label"]
     assert errors == [("error", "held_out_form", value_id(pairs[0]))]
+
+
+def test_a_held_out_problem_of_the_same_folio_story_is_found():
+    first, second, *_ = [one.problem for one in find_task("fol.folio").exemplars]
+    sibling = evolve(first, index=77, split="test", text="Another conclusion.")
+    stranger = evolve(second, index=78, split="test", text="Another story.")
+    pair = pair_for(first)
+    for held, rules in ((sibling, {"held_out_form"}), (stranger, set())):
+        by_id = {problem_id(one): one for one in (first, held)}
+        errors = found([pair], held_out={problem_id(held)}, problems=by_id)
+        assert {rule for kind, rule, _ in errors if kind == "error" and rule != "label"} == rules
 
 
 def test_a_name_changed_throughout_is_a_disguise():
