@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import exporting, generation, quick, server
+from benchmarks import exporting, generation, pairing, quick, server
 from fcpref.core.chains import STUDENT, PromptSpec
 
 
@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--shots", type=int, default=0, help="worked examples in the prompt")
     parser.add_argument("--problems", type=int, default=64, help="chains to sample")
     parser.add_argument("--dtype", default="auto", help="of the model")
+    parser.add_argument("--chains", type=int, default=20_000, help="to pair and lint")
     parser.add_argument("--devices", default="", help="such as cuda:0,cuda:1, against the first")
     given = parser.parse_args()
     results = []
@@ -29,6 +30,7 @@ def main() -> None:
         results += [quick.calls(), quick.startup(), quick.scoring()]
         results += [generation.generation(task) for task in generation.PEERS]
         results += [exporting.exporting(grammar) for grammar in ("python", "tools")]
+        results.append(pairing.pairing(given.chains))
         results.append(server.run())
     if given.model:
         from benchmarks import sampling
