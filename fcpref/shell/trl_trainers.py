@@ -14,11 +14,22 @@ from typing import TYPE_CHECKING, Any
 import datasets
 import torch
 import transformers
+from accelerate.utils import is_peft_model
 from transformers import TrainerCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
-from trl.trainer.dpo_trainer import DataCollatorForPreference
+from trl.trainer.utils import FusedCausalLMOutput, use_adapter
 
 from fcpref.errors import TrainingError
+from fcpref.shell.packed_pairs import (
+    Batch,
+    PackedPair,
+    Scored,
+    by_budget,
+    collate,
+    pack,
+    score_trained_only,
+    table,
+)
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Encoded
@@ -35,6 +46,7 @@ _METRICS = (
     "rewards/accuracies",
     "mean_token_accuracy",
 )
+_REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
 _MICRO_TOKENS_CPU = 1_024
 _MICRO_TOKENS_GPU = 32_768
 
@@ -73,29 +85,28 @@ def run_dpo(
     spec: DpoSpec,
     on_step: OnStep,
 ) -> Result:
-    """Run TRL's DPOTrainer on pre-tokenised, masked pairs; see `run_sft`."""
-    dataset = datasets.Dataset.from_list([preference_row(*both) for both in rows])
-    longest = max(item.length for both in rows for item in both)
-    micro, accumulate = _micro_batch(spec.batch, 2 * longest)
+    """Run TRL's DPOTrainer on pre-tokenised, masked, packed pairs; see `run_sft`."""
+    packed = [pack(*both) for both in rows]
     watch = _Watch(on_step, limit=spec.stop_below, beta=spec.beta)
     losses, weights = [spec.loss], [1.0]
     if spec.sft_weight:
         losses, weights = [spec.loss, "sft"], [1.0, spec.sft_weight]
+    score_trained_only(model.get_base_model() if hasattr(model, "get_base_model") else model)
     with _quiet(), tempfile.TemporaryDirectory() as folder:
         arguments = DPOConfig(
-            **_common(folder, spec, micro, accumulate, len(rows)),
+            **_common(folder, spec, spec.batch, 1, len(rows)),
             max_length=None,
             beta=spec.beta,
             loss_type=losses,
             loss_weights=weights,
             precompute_ref_log_probs=True,
         )
-        trainer = MaskedDPOTrainer(
+        trainer = PackedDPOTrainer(
             model=model,
             args=arguments,
-            train_dataset=dataset,
+            train_dataset=datasets.Dataset.from_dict({"pair": range(len(packed))}),
             processing_class=tokenizer,
-            data_collator=MaskedCollator(pad_token_id=tokenizer.pad_token_id),
+            data_collator=PackedCollator(packed, tokenizer.pad_token_id, _budget()),
             callbacks=[watch],
         )
         _own_console(trainer)
@@ -103,37 +114,34 @@ def run_dpo(
     return watch.result()
 
 
-def preference_row(chosen: Encoded, rejected: Encoded) -> dict[str, list[int]]:
-    """Return a row of `MaskedDPOTrainer`; both chains must share the prompt."""
-    if chosen.prompt != rejected.prompt:
-        message = "a pair's chains do not share their prompt; pair within one problem"
-        raise TrainingError(message)
-    return {
-        "prompt_ids": list(chosen.prompt),
-        "chosen_ids": list(chosen.completion),
-        "rejected_ids": list(rejected.completion),
-        "chosen_mask": [int(carries) for carries in chosen.mask],
-        "rejected_mask": [int(carries) for carries in rejected.mask],
-    }
+class PackedCollator:
+    """Makes a batch of places of pairs: packed, in parts that each fit a forward pass."""
+
+    def __init__(self, pairs: Sequence[PackedPair], pad: int, budget: int) -> None:
+        """Keep the pairs.
+
+        Args:
+            pairs: all of them.
+            pad: id of the padding token.
+            budget: tokens of a forward pass, padding included.
+        """
+        self.pairs, self.pad, self.budget = pairs, pad, budget
+
+    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the parts; reference log-probabilities go with them where the rows have them."""
+        groups = by_budget([self.pairs[one["pair"]].length for one in examples], self.budget)
+        return {"parts": [self._part([examples[place] for place in group]) for group in groups]}
+
+    def _part(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
+        batch = collate([self.pairs[one["pair"]] for one in examples], self.pad)
+        for name in _REFERENCE:
+            if name in examples[0]:
+                batch[name] = torch.tensor([one[name] for one in examples])
+        return batch
 
 
-class MaskedCollator(DataCollatorForPreference):
-    """TRL's collator, with the completion mask taken from the rows."""
-
-    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        """Collate, then mask function results out of the completion."""
-        output: dict[str, Any] = super().torch_call(examples)
-        mask = torch.zeros_like(output["completion_mask"])
-        masks = [e["chosen_mask"] for e in examples] + [e["rejected_mask"] for e in examples]
-        for index, own in enumerate(masks):
-            start = len(examples[index % len(examples)]["prompt_ids"])
-            mask[index, start : start + len(own)] = torch.tensor(own)
-        output["completion_mask"] = mask
-        return output
-
-
-class MaskedDPOTrainer(DPOTrainer):
-    """TRL's DPOTrainer for rows that are tokenised and masked already."""
+class PackedDPOTrainer(DPOTrainer):
+    """TRL's DPOTrainer on packed pairs: its losses and metrics, our forward pass."""
 
     _signature_columns: Any
 
@@ -141,10 +149,98 @@ class MaskedDPOTrainer(DPOTrainer):
         return dataset
 
     def _set_signature_columns_if_needed(self) -> None:
-        super()._set_signature_columns_if_needed()  # type: ignore[no-untyped-call]
-        # The masks stay in the dataset, so TRL's cache of reference log-probabilities sees them.
-        masks = {"chosen_mask", "rejected_mask"}
-        self._signature_columns = sorted({*self._signature_columns, *masks})
+        self._signature_columns = ["pair", *_REFERENCE]
+
+    def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:  # noqa: ANN401
+        """Score all pairs with the reference once, alike in length together; no cache on disk."""
+        del name, batch_size
+        collator = self.data_collator
+        found = torch.zeros(len(_REFERENCE), len(dataset))
+        groups = by_budget([pair.length for pair in collator.pairs], collator.budget)
+        mine = groups[self.accelerator.process_index :: self.accelerator.num_processes]
+        for group in mine:
+            batch = self._prepare_inputs(collate([collator.pairs[one] for one in group], collator.pad))
+            logps = self.compute_ref_log_probs(self.model, batch)
+            found[:, group] = torch.stack(logps).float().cpu()
+        # Each process has filled in its own places.
+        found = self.accelerator.reduce(found.to(self.accelerator.device), "sum").cpu()
+        for column, values in zip(_REFERENCE, found.tolist(), strict=True):
+            dataset = dataset.add_column(column, values)
+        return dataset
+
+    def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:  # noqa: ANN401
+        """Return the reference's log-probabilities of the chosen and of the rejected chains."""
+        reference = contextlib.nullcontext()
+        if is_peft_model(self.model):
+            unwrapped = self.accelerator.unwrap_model(self.model)
+            # Of a student with an adapter TRL keeps a copy; of a new one the base is the reference.
+            name = "ref" if "ref" in unwrapped.peft_config else None
+            reference = use_adapter(unwrapped, adapter_name=name)
+        with torch.no_grad(), reference, self.accelerator.autocast():
+            log_probs = _forward(model, inputs).log_probs
+        return table(log_probs, inputs, _widest(inputs)).sum(1).chunk(2)
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:  # noqa: ANN401
+        """Run an optimizer step's forward and backward passes, part by part."""
+        del num_items_in_batch
+        model.train()
+        parts = self._prepare_inputs(inputs)["parts"]
+        pairs = sum(len(part["input_ids"]) for part in parts)
+        total = torch.zeros((), device=self.args.device)
+        for number, part in enumerate(parts, start=1):
+            # Gradients are exchanged between processes once, with the last part.
+            last = number == len(parts)
+            alone = contextlib.nullcontext() if last else self.accelerator.no_sync(model)
+            with alone, self.compute_loss_context_manager():
+                share = len(part["input_ids"]) / pairs
+                loss = self.compute_loss(model, part) * share
+                loss = loss / self.current_gradient_accumulation_steps
+                self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
+
+    def _compute_loss(self, model: Any, inputs: Any, return_outputs: bool) -> Any:  # noqa: ANN401, FBT001
+        chains, width = 2 * len(inputs["input_ids"]), _widest(inputs)
+        carries = table(torch.ones_like(inputs["targets"]), inputs, width)
+        # TRL's view: a row a chain, of the trained tokens alone behind one that is not.
+        view = {
+            "input_ids": torch.zeros(chains, width + 1, dtype=torch.long, device=carries.device),
+            "attention_mask": inputs["attention_mask"].diagonal(dim1=-2, dim2=-1),
+            "completion_mask": torch.nn.functional.pad(carries, (1, 0)),
+            **{name: inputs[name] for name in _REFERENCE},
+        }
+
+        def scores(**_: Any) -> FusedCausalLMOutput:  # noqa: ANN401
+            found = _forward(model, inputs)
+            log_probs = table(found.log_probs, inputs, width)
+            unknown = torch.zeros_like(log_probs)
+            return FusedCausalLMOutput(
+                log_probs=log_probs,
+                entropy=unknown,
+                mean_logits=unknown,
+                is_top1=table(found.is_top1, inputs, width),
+            )
+
+        return super()._compute_loss(scores, view, return_outputs)
+
+    def floating_point_ops(self, inputs: Any) -> int:  # noqa: ANN401
+        """Count nothing: the parent's estimate is of padded rows."""
+        del inputs
+        return 0
+
+
+def _forward(model: Any, batch: Mapping[str, torch.Tensor]) -> Scored:  # noqa: ANN401
+    result: Scored = model(
+        input_ids=batch["input_ids"],
+        position_ids=batch["position_ids"],
+        attention_mask=batch["attention_mask"],
+        trained=(batch["rows"], batch["columns"], batch["targets"]),
+    )
+    return result
+
+
+def _widest(batch: Mapping[str, torch.Tensor]) -> int:
+    return int(batch["places"].max()) + 1
 
 
 class _Watch(TrainerCallback):
@@ -239,11 +335,14 @@ def _common(
 
 def _micro_batch(batch: int, longest: int) -> tuple[int, int]:
     """Return rows a forward pass and passes an optimizer step, by a token budget."""
-    budget = _MICRO_TOKENS_GPU if torch.cuda.is_available() else _MICRO_TOKENS_CPU
-    micro = max(1, min(batch, budget // longest))
+    micro = max(1, min(batch, _budget() // longest))
     while batch % micro:
         micro -= 1
     return micro, batch // micro
+
+
+def _budget() -> int:
+    return _MICRO_TOKENS_GPU if torch.cuda.is_available() else _MICRO_TOKENS_CPU
 
 
 def _own_console(trainer: Any) -> None:  # noqa: ANN401
