@@ -35,6 +35,7 @@ from fcpref.shell.tokens import Encoded, encode_chain
 from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo, train_sft
 from fcpref.shell.packed_pairs import pack, score_trained_only
 from fcpref.shell.trl_trainers import PackedCollator, PackedDPOTrainer, _sft_row
+from tests.masked_trl import MaskedCollator, MaskedDPOTrainer, preference_row
 from tests.tiny_model import CHATML, QWEN, byte_tokenizer, save_tiny
 
 TASK = find_task("math.word")
@@ -141,8 +142,8 @@ def perturbed(model, seed: int) -> None:
 
 
 def trainer_of(
-    data: Data, folder: Path, student: ResolvedModel, rows, budget: int = 10_000
-) -> PackedDPOTrainer:
+    data: Data, folder: Path, student: ResolvedModel, rows, budget: int | None = 10_000
+) -> Any:
     import datasets
     from trl import DPOConfig
 
@@ -161,8 +162,21 @@ def trainer_of(
         gradient_checkpointing=False,
         report_to=[],
         per_device_train_batch_size=2,
+        learning_rate=5e-3,
+        num_train_epochs=4,
+        logging_steps=1,
+        save_strategy="no",
+        seed=1,
         disable_tqdm=True,
     )
+    if budget is None:
+        return MaskedDPOTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=datasets.Dataset.from_list([preference_row(*both) for both in rows]),
+            processing_class=data.tokenizer,
+            data_collator=MaskedCollator(pad_token_id=data.tokenizer.pad_token_id),
+        )
     score_trained_only(model.get_base_model())
     return PackedDPOTrainer(
         model=model,
@@ -193,6 +207,22 @@ def test_trls_loss_is_the_dpo_loss_of_the_trained_tokens(data, sft, tmp_path, st
             loss = trainer.compute_loss(model, dict(batch)).item()
         assert loss == pytest.approx(sum(expected) / len(expected), abs=1e-4)
         assert (loss == pytest.approx(math.log(2), abs=1e-5)) == (step == 0)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # inside TRL and transformers
+@pytest.mark.parametrize("budget", [10_000, 1])
+def test_packed_pairs_take_the_same_way_as_trls_padded_rows(data, sft, tmp_path, budget) -> None:
+    rows = data.rows()
+    losses = []
+    for name, tokens in (("packed", budget), ("padded", None)):
+        torch.manual_seed(0)
+        trainer = trainer_of(data, tmp_path / name, sft.student, rows, tokens)
+        trainer.train()
+        losses.append([entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
+    packed, padded = losses
+    assert len(packed) == 12
+    assert packed == pytest.approx(padded, abs=1e-3)
+    assert max(packed) - min(packed) > 0.1
 
 
 def test_a_functions_result_changes_neither_labels_nor_masks(data) -> None:
