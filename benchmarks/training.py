@@ -17,10 +17,9 @@ from fcpref.core.chains import STUDENT, Limits, Reply, advance, begin, finish
 from fcpref.core.pairs import PreferencePair, trl_row
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
-from fcpref.core.training import DpoSpec
-from fcpref.shell.models import ModelName, load_model, load_tokenizer, resolve
-from fcpref.shell.train import _adapted, _encoded, TrainingJob
-from fcpref.core.training import judged_replies
+from fcpref.core.training import DpoSpec, judged_replies
+from fcpref.shell.models import ModelName, load_tokenizer, resolve
+from fcpref.shell.train import TrainingJob, _adapted, _encoded
 
 if TYPE_CHECKING:
     from fcpref.shell.models import ResolvedModel
@@ -84,21 +83,30 @@ def dpo(name: str, setting: Setting) -> Row:
     spec = DpoSpec(batch=setting.batch, max_tokens=1_024, sft_weight=0.0)
     job = TrainingJob(student=resolved, problems=problems, data=(), out=Path())
     tokenizer = load_tokenizer(resolved)
-    ours_model = _adapted(resolved, spec.lora, 0)
+    ours_model = _adapted(resolved, spec)
     ours = seconds(lambda: _ours(ours_model, tokenizer, pairs, spec, job))
     theirs = _trl(resolved, pairs, problems, spec)
     count = len(pairs)
     shown = f"DPO, {count} {setting.kind} pairs, batch {setting.batch}"
-    return shown, f"{count / ours:.2f} pairs/s", f"TRL's defaults {count / theirs:.2f} pairs/s", theirs / ours
+    return (
+        shown,
+        f"{count / ours:.2f} pairs/s",
+        f"TRL's defaults {count / theirs:.2f} pairs/s",
+        theirs / ours,
+    )
 
 
-def _ours(model: Any, tokenizer: Any, pairs: list[PreferencePair], spec: DpoSpec, job: TrainingJob) -> None:
+def _ours(
+    model: Any, tokenizer: Any, pairs: list[PreferencePair], spec: DpoSpec, job: TrainingJob
+) -> None:
     from fcpref.shell.trl_trainers import run_dpo
 
     rows = [
         [
             _encoded(tokenizer, job, chain, spec.prompt, judged)
-            for chain, judged in zip((pair.chosen, pair.rejected), judged_replies(pair), strict=True)
+            for chain, judged in zip(
+                (pair.chosen, pair.rejected), judged_replies(pair), strict=True
+            )
         ]
         for pair in pairs
     ]
@@ -106,7 +114,10 @@ def _ours(model: Any, tokenizer: Any, pairs: list[PreferencePair], spec: DpoSpec
 
 
 def _trl(
-    resolved: ResolvedModel, pairs: list[PreferencePair], problems: dict[str, Problem], spec: DpoSpec
+    resolved: ResolvedModel,
+    pairs: list[PreferencePair],
+    problems: dict[str, Problem],
+    spec: DpoSpec,
 ) -> float:
     import datasets
     import torch

@@ -43,7 +43,7 @@ class MaskedDPOTrainer(DPOTrainer):
 
     _signature_columns: Any
 
-    def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401
+    def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
         return dataset
 
     def _set_signature_columns_if_needed(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from attrs import fields, has
+
 from fcpref.core.codec import structure, unstructure
 from fcpref.core.pairs import PairSpec
 from fcpref.errors import CodecError, UsageError
@@ -68,11 +70,15 @@ def changed(value: T, changes: Mapping[str, object]) -> T:
     plain: dict[str, Any] = unstructure(value)
     for name, new in changes.items():
         *outer, last = name.split(".")
-        inner: Any = plain
+        inner, holder = plain, value
         for part in outer:
             inner = inner.get(part) if isinstance(inner, dict) else None
-        if not isinstance(inner, dict) or last not in inner:
-            raise UsageError(f"there is no setting {name!r}; there are {', '.join(plain)}")
+            holder = getattr(holder, part, None)
+        # A field may have no place in plain data while it has its default.
+        known = [one.name for one in fields(type(holder))] if has(type(holder)) else []
+        if not isinstance(inner, dict) or last not in known:
+            names = ", ".join(one.name for one in fields(type(value)))
+            raise UsageError(f"there is no setting {name!r}; there are {names}")
         inner[last] = new
     try:
         return structure(plain, type(value))

@@ -20,6 +20,7 @@ from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 from trl.trainer.utils import FusedCausalLMOutput, use_adapter
 
 from fcpref.errors import TrainingError
+from fcpref.shell import processes
 from fcpref.shell.packed_pairs import (
     Batch,
     PackedPair,
@@ -60,7 +61,8 @@ def run_sft(
 ) -> Result:
     """Run TRL's SFTTrainer; return metrics (first, last), steps, and why it stopped early."""
     dataset = datasets.Dataset.from_list([_sft_row(row) for row in rows])
-    micro, accumulate = _micro_batch(spec.batch, max(row.length for row in rows))
+    longest = max(row.length for row in rows)
+    micro, accumulate = _micro_batch(_own_batch(spec.batch), longest)
     watch = _Watch(on_step, limit=math.inf)
     with _quiet(), tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
@@ -91,10 +93,11 @@ def run_dpo(
     losses, weights = [spec.loss], [1.0]
     if spec.sft_weight:
         losses, weights = [spec.loss, "sft"], [1.0, spec.sft_weight]
+    own = _own_batch(spec.batch)
     score_trained_only(model.get_base_model() if hasattr(model, "get_base_model") else model)
     with _quiet(), tempfile.TemporaryDirectory() as folder:
         arguments = DPOConfig(
-            **_common(folder, spec, spec.batch, 1, len(rows)),
+            **_common(folder, spec, own, 1, len(rows)),
             max_length=None,
             beta=spec.beta,
             loss_type=losses,
@@ -159,7 +162,9 @@ class PackedDPOTrainer(DPOTrainer):
         groups = by_budget([pair.length for pair in collator.pairs], collator.budget)
         mine = groups[self.accelerator.process_index :: self.accelerator.num_processes]
         for group in mine:
-            batch = self._prepare_inputs(collate([collator.pairs[one] for one in group], collator.pad))
+            batch = self._prepare_inputs(
+                collate([collator.pairs[one] for one in group], collator.pad)
+            )
             logps = self.compute_ref_log_probs(self.model, batch)
             found[:, group] = torch.stack(logps).float().cpu()
         # Each process has filled in its own places.
@@ -270,6 +275,7 @@ class _Watch(TrainerCallback):
             message = f"the loss is {numbers['loss']} {where}; lower the learning rate"
             raise TrainingError(message)
         self.history.append(numbers)
+        self.on_step(state.global_step, state.max_steps, numbers)
         # The reward is beta times the chosen chains' log-ratio to the reference, row by row: other
         # than the window's mean log-probability, it does not depend on which rows the window drew.
         fallen = -numbers.get("rewards/chosen", 0.0) / self.beta
@@ -283,7 +289,7 @@ class _Watch(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401, ARG002
         self.steps = state.global_step
-        self.on_step(state.global_step, state.max_steps, self.history[-1] if self.history else {})
+        self.on_step(state.global_step, state.max_steps, {})
 
     def result(self) -> Result:
         metrics = {
@@ -339,6 +345,16 @@ def _micro_batch(batch: int, longest: int) -> tuple[int, int]:
     while batch % micro:
         micro -= 1
     return micro, batch // micro
+
+
+def _own_batch(batch: int) -> int:
+    """Return the rows of an optimizer step that are this process's."""
+    if batch % processes.count():
+        raise TrainingError(
+            f"a batch of {batch} cannot be shared by {processes.count()} processes; set batch to a "
+            "multiple of them"
+        )
+    return batch // processes.count()
 
 
 def _budget() -> int:
