@@ -97,7 +97,11 @@ def dpo(name: str, setting: Setting) -> Row:
 
 
 def _ours(
-    model: Any, tokenizer: Any, pairs: list[PreferencePair], spec: DpoSpec, job: TrainingJob
+    model: Any,  # noqa: ANN401
+    tokenizer: Any,  # noqa: ANN401
+    pairs: list[PreferencePair],
+    spec: DpoSpec,
+    job: TrainingJob,
 ) -> None:
     from fcpref.shell.trl_trainers import run_dpo
 

@@ -8,7 +8,7 @@ A branch opens with its own copy of the last shared token, which its first token
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from attrs import frozen
@@ -175,9 +175,8 @@ def score_trained_only(model: Any) -> None:  # noqa: ANN401
     model.forward = forward
 
 
-@frozen
-class Scored:
-    """What a model makes of N tokens.
+class Scored(NamedTuple):
+    """What a model makes of N tokens; a tuple, since DDP finds no tensors in values of ours.
 
     Attributes:
         log_probs: natural log-probabilities, shape (N,), in float32.
@@ -224,7 +223,7 @@ def _scored(
 
 
 def table(values: torch.Tensor, batch: Mapping[str, torch.Tensor], width: int) -> torch.Tensor:
-    """Lay what was computed of N trained tokens out by chain: shape (2 B, width), zeros elsewhere."""
+    """Lay out by chain what was computed of N trained tokens: shape (2 B, width), else zeros."""
     chains = 2 * len(batch["input_ids"])
     out = values.new_zeros(chains, width)
     return out.index_put((batch["chains"], batch["places"]), values)

@@ -53,7 +53,7 @@ def whole(parameters: Iterator[tuple[str, Any]]) -> dict[str, Any]:
         if hasattr(parameter, "full_tensor"):
             tensor = parameter.full_tensor()
         elif hasattr(parameter, "ds_id"):
-            import deepspeed
+            import deepspeed  # type: ignore[import-not-found, unused-ignore]
 
             with deepspeed.zero.GatheredParameters([parameter]):
                 tensor = parameter.data.clone()

@@ -162,9 +162,8 @@ class PackedDPOTrainer(DPOTrainer):
         groups = by_budget([pair.length for pair in collator.pairs], collator.budget)
         mine = groups[self.accelerator.process_index :: self.accelerator.num_processes]
         for group in mine:
-            batch = self._prepare_inputs(
-                collate([collator.pairs[one] for one in group], collator.pad)
-            )
+            pairs = [collator.pairs[one] for one in group]
+            batch = self._prepare_inputs(collate(pairs, collator.pad))
             logps = self.compute_ref_log_probs(self.model, batch)
             found[:, group] = torch.stack(logps).float().cpu()
         # Each process has filled in its own places.
@@ -191,18 +190,27 @@ class PackedDPOTrainer(DPOTrainer):
         model.train()
         parts = self._prepare_inputs(inputs)["parts"]
         pairs = sum(len(part["input_ids"]) for part in parts)
+        shares = [len(part["input_ids"]) / pairs for part in parts]
+        # Where weights lie in parts too, each forward pass is one of all processes.
+        for _ in range(self._most_parts(len(parts)) - len(parts)):
+            parts, shares = [*parts, parts[-1]], [*shares, 0.0]
         total = torch.zeros((), device=self.args.device)
-        for number, part in enumerate(parts, start=1):
+        for number, (part, share) in enumerate(zip(parts, shares, strict=True), start=1):
             # Gradients are exchanged between processes once, with the last part.
             last = number == len(parts)
             alone = contextlib.nullcontext() if last else self.accelerator.no_sync(model)
             with alone, self.compute_loss_context_manager():
-                share = len(part["input_ids"]) / pairs
                 loss = self.compute_loss(model, part) * share
                 loss = loss / self.current_gradient_accumulation_steps
                 self.accelerator.backward(loss)
             total += loss.detach()
         return total
+
+    def _most_parts(self, own: int) -> int:
+        if not processes.sharded():
+            return own
+        counts = self.accelerator.gather(torch.tensor([own], device=self.accelerator.device))
+        return int(counts.max())
 
     def _compute_loss(self, model: Any, inputs: Any, return_outputs: bool) -> Any:  # noqa: ANN401, FBT001
         chains, width = 2 * len(inputs["input_ids"]), _widest(inputs)
@@ -226,12 +234,38 @@ class PackedDPOTrainer(DPOTrainer):
                 is_top1=table(found.is_top1, inputs, width),
             )
 
-        return super()._compute_loss(scores, view, return_outputs)
+        # TRL gathers metrics from all processes here, but these have parts of their own.
+        with _alone(self.accelerator):
+            return super()._compute_loss(scores, view, return_outputs)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log the metrics' means over all processes."""
+        metrics = self._metrics["train"]
+        for name in sorted(metrics):
+            mean = torch.tensor(sum(metrics[name]) / len(metrics[name]))
+            whole = self.accelerator.reduce(mean.to(self.accelerator.device), "mean")
+            metrics[name] = [float(whole)]
+        for name in ("entropy", "logits/chosen", "logits/rejected"):
+            metrics.pop(name, None)  # are not computed
+        super().log(logs, start_time)
 
     def floating_point_ops(self, inputs: Any) -> int:  # noqa: ANN401
         """Count nothing: the parent's estimate is of padded rows."""
         del inputs
         return 0
+
+
+@contextlib.contextmanager
+def _alone(accelerator: Any) -> Iterator[None]:  # noqa: ANN401
+    """Let gathering from all processes give what this one has."""
+    names = ("gather", "gather_for_metrics")
+    for name in names:
+        setattr(accelerator, name, lambda values: values)
+    try:
+        yield
+    finally:
+        for name in names:
+            delattr(accelerator, name)
 
 
 def _forward(model: Any, batch: Mapping[str, torch.Tensor]) -> Scored:  # noqa: ANN401
