@@ -70,17 +70,20 @@ def changed(value: T, changes: Mapping[str, object]) -> T:
     plain: dict[str, Any] = unstructure(value)
     for name, new in changes.items():
         *outer, last = name.split(".")
-        inner, holder = plain, value
+        inner: Any = plain
+        holder: Any = value
         for part in outer:
             inner = inner.get(part) if isinstance(inner, dict) else None
             holder = getattr(holder, part, None)
         # A field may have no place in plain data while it has its default.
-        known = [one.name for one in fields(type(holder))] if has(type(holder)) else []
-        if not isinstance(inner, dict) or last not in known:
-            names = ", ".join(one.name for one in fields(type(value)))
-            raise UsageError(f"there is no setting {name!r}; there are {names}")
+        if not isinstance(inner, dict) or last not in _names(holder):
+            raise UsageError(f"there is no setting {name!r}; there are {', '.join(_names(value))}")
         inner[last] = new
     try:
         return structure(plain, type(value))
     except CodecError as error:
         raise UsageError(f"a setting cannot be used: {error}") from None
+
+
+def _names(value: Any) -> list[str]:  # noqa: ANN401
+    return [one.name for one in fields(type(value))] if has(type(value)) else []

@@ -157,7 +157,7 @@ class PackedDPOTrainer(DPOTrainer):
     def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:  # noqa: ANN401
         """Score all pairs with the reference once, alike in length together; no cache on disk."""
         del name, batch_size
-        collator = self.data_collator
+        collator: Any = self.data_collator
         found = torch.zeros(len(_REFERENCE), len(dataset))
         groups = by_budget([pair.length for pair in collator.pairs], collator.budget)
         mine = groups[self.accelerator.process_index :: self.accelerator.num_processes]
@@ -174,7 +174,7 @@ class PackedDPOTrainer(DPOTrainer):
 
     def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:  # noqa: ANN401
         """Return the reference's log-probabilities of the chosen and of the rejected chains."""
-        reference = contextlib.nullcontext()
+        reference: Any = contextlib.nullcontext()
         if is_peft_model(self.model):
             unwrapped = self.accelerator.unwrap_model(self.model)
             # Of a student with an adapter TRL keeps a copy; of a new one the base is the reference.
@@ -200,7 +200,7 @@ class PackedDPOTrainer(DPOTrainer):
             last = number == len(parts)
             alone = contextlib.nullcontext() if last else self.accelerator.no_sync(model)
             with alone, self.compute_loss_context_manager():
-                loss = self.compute_loss(model, part) * share
+                loss = self.compute_loss(model, part) * share  # type: ignore[no-untyped-call]
                 loss = loss / self.current_gradient_accumulation_steps
                 self.accelerator.backward(loss)
             total += loss.detach()
@@ -236,7 +236,7 @@ class PackedDPOTrainer(DPOTrainer):
 
         # TRL gathers metrics from all processes here, but these have parts of their own.
         with _alone(self.accelerator):
-            return super()._compute_loss(scores, view, return_outputs)
+            return super()._compute_loss(scores, view, return_outputs)  # type: ignore[no-untyped-call]
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log the metrics' means over all processes."""
