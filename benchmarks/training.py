@@ -84,9 +84,11 @@ def dpo(name: str, setting: Setting) -> Row:
     job = TrainingJob(student=resolved, problems=problems, data=(), out=Path())
     tokenizer = load_tokenizer(resolved)
     ours_model = _adapted(resolved, spec)
-    ours = seconds(lambda: _ours(ours_model, tokenizer, pairs, spec, job))
+    rows: list[Any] = []
+    ours = seconds(lambda: rows.extend(_ours(ours_model, tokenizer, pairs, spec, job)))
     theirs = _trl(resolved, pairs, problems, spec)
     count = len(pairs)
+    print(f"ours {ours:.1f} s, TRL {theirs:.1f} s; {_utilisation(ours_model, rows, ours)}")
     shown = f"DPO, {count} {setting.kind} pairs, batch {setting.batch}"
     return (
         shown,
@@ -102,7 +104,7 @@ def _ours(
     pairs: list[PreferencePair],
     spec: DpoSpec,
     job: TrainingJob,
-) -> None:
+) -> list[Any]:
     from fcpref.shell.trl_trainers import run_dpo
 
     rows = [
@@ -115,6 +117,7 @@ def _ours(
         for pair in pairs
     ]
     run_dpo(model, tokenizer, rows, spec, lambda *_: None)
+    return rows
 
 
 def _trl(
@@ -153,3 +156,30 @@ def _trl(
             trainer.train()
 
         return seconds(train)
+
+
+def _utilisation(model: Any, rows: list[Any], seconds_taken: float) -> str:  # noqa: ANN401
+    """Say how much of the hardware's arithmetic was of use (model FLOP utilisation).
+
+    Of use are, for each packed token, a forward pass of the policy, one of the reference and the
+    backward pass through the frozen weights, 2 operations each a weight; of the output layer, for
+    trained tokens only. Attention and adapters are not counted.
+    """
+    import torch
+
+    from fcpref.shell.packed_pairs import pack
+
+    packed = [pack(*both) for both in rows]
+    tokens = sum(one.length for one in packed)
+    trained = sum(len(side) for one in packed for side in one.targets)
+    head = model.get_output_embeddings().weight.numel()
+    lora = sum(p.numel() for name, p in model.named_parameters() if "lora_" in name)
+    body = sum({id(p): p.numel() for p in model.parameters()}.values()) - lora - head
+    per_second = 6 * (body * tokens + head * trained) / seconds_taken
+    said = f"{tokens:,} tokens, {per_second / 1e12:.2f} TFLOP/s"
+    if torch.cuda.is_available() and "H100" in torch.cuda.get_device_name():
+        said += f", {per_second / _H100:.1%} of an H100's bfloat16 peak"
+    return said
+
+
+_H100 = 989e12

@@ -28,6 +28,7 @@ from fcpref.shell.logs import StageLog, stage_log
 from fcpref.shell.models import (
     ModelName,
     ResolvedModel,
+    most_gpu_bytes,
     on_gpu,
     public_name,
     resolve,
@@ -284,7 +285,13 @@ def train(
             record: RunRecord = run(rows, spec, job)
         # Trainer and model refer to each other; their memory is needed for what comes next.
         gc.collect()
-        log.write("trained", rows=record.rows, steps=record.steps, metrics=record.metrics)
+        log.write(
+            "trained",
+            rows=record.rows,
+            steps=record.steps,
+            metrics=record.metrics,
+            gpu_bytes=most_gpu_bytes(),
+        )
     if not processes.is_first():
         return None
     header = {"sources": _sources(rows)}

@@ -31,6 +31,7 @@ from fcpref.shell.packed_pairs import (
     score_trained_only,
     table,
 )
+from fcpref.shell.training_memory import pass_tokens
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Encoded
@@ -48,8 +49,6 @@ _METRICS = (
     "mean_token_accuracy",
 )
 _REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
-_MICRO_TOKENS_CPU = 1_024
-_MICRO_TOKENS_GPU = 32_768
 
 
 def run_sft(
@@ -62,7 +61,7 @@ def run_sft(
     """Run TRL's SFTTrainer; return metrics (first, last), steps, and why it stopped early."""
     dataset = datasets.Dataset.from_list([_sft_row(row) for row in rows])
     longest = max(row.length for row in rows)
-    micro, accumulate = _micro_batch(_own_batch(spec.batch), longest)
+    micro, accumulate = _micro_batch(_own_batch(spec.batch), longest, pass_tokens(model))
     watch = _Watch(on_step, limit=math.inf)
     with _quiet(), tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
@@ -109,7 +108,7 @@ def run_dpo(
             args=arguments,
             train_dataset=datasets.Dataset.from_dict({"pair": range(len(packed))}),
             processing_class=tokenizer,
-            data_collator=PackedCollator(packed, tokenizer.pad_token_id, _budget()),
+            data_collator=PackedCollator(packed, tokenizer.pad_token_id, pass_tokens(model)),
             callbacks=[watch],
         )
         _own_console(trainer)
@@ -373,9 +372,9 @@ def _common(
     }
 
 
-def _micro_batch(batch: int, longest: int) -> tuple[int, int]:
+def _micro_batch(batch: int, longest: int, budget: int) -> tuple[int, int]:
     """Return rows a forward pass and passes an optimizer step, by a token budget."""
-    micro = max(1, min(batch, _budget() // longest))
+    micro = max(1, min(batch, budget // longest))
     while batch % micro:
         micro -= 1
     return micro, batch // micro
@@ -389,10 +388,6 @@ def _own_batch(batch: int) -> int:
             "multiple of them"
         )
     return batch // processes.count()
-
-
-def _budget() -> int:
-    return _MICRO_TOKENS_GPU if torch.cuda.is_available() else _MICRO_TOKENS_CPU
 
 
 def _own_console(trainer: Any) -> None:  # noqa: ANN401
