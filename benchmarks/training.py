@@ -84,6 +84,8 @@ def dpo(name: str, setting: Setting) -> Row:
     job = TrainingJob(student=resolved, problems=problems, data=(), out=Path())
     tokenizer = load_tokenizer(resolved)
     ours_model = _adapted(resolved, spec)
+    import fcpref.shell.trl_trainers  # noqa: F401 - loading libraries is no training
+
     rows: list[Any] = []
     ours = seconds(lambda: rows.extend(_ours(ours_model, tokenizer, pairs, spec, job)))
     theirs = _trl(resolved, pairs, problems, spec)
