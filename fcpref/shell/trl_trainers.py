@@ -93,6 +93,9 @@ def run_dpo(
     if spec.sft_weight:
         losses, weights = [spec.loss, "sft"], [1.0, spec.sft_weight]
     own = _own_batch(spec.batch)
+    # cuDNN plans its attention anew for each shape of a batch, five times the work itself; and runs
+    # on H100 have ended in NaN with it.
+    torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     score_trained_only(model.get_base_model() if hasattr(model, "get_base_model") else model)
     with _quiet(), tempfile.TemporaryDirectory() as folder:
         arguments = DPOConfig(
@@ -101,7 +104,6 @@ def run_dpo(
             beta=spec.beta,
             loss_type=losses,
             loss_weights=weights,
-            precompute_ref_log_probs=True,
         )
         trainer = PackedDPOTrainer(
             model=model,
@@ -147,15 +149,24 @@ class PackedDPOTrainer(DPOTrainer):
 
     _signature_columns: Any
 
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+        """Take TRL's options; score all pairs with the reference, once.
+
+        TRL would do that too, but keeps the results on disk under a hash of all weights, which
+        takes longer than a short run.
+        """
+        super().__init__(**options)
+        self.train_dataset = self._with_reference(self.train_dataset)
+        self.precompute_ref_logps = True
+
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401
         return dataset
 
     def _set_signature_columns_if_needed(self) -> None:
         self._signature_columns = ["pair", *_REFERENCE]
 
-    def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:  # noqa: ANN401
-        """Score all pairs with the reference once, alike in length together; no cache on disk."""
-        del name, batch_size
+    def _with_reference(self, dataset: Any) -> Any:  # noqa: ANN401
+        """Return the rows with the reference's log-probabilities; alike in length together."""
         collator: Any = self.data_collator
         found = torch.zeros(len(_REFERENCE), len(dataset))
         groups = by_budget([pair.length for pair in collator.pairs], collator.budget)

@@ -155,7 +155,7 @@ def trainer_of(
     arguments = DPOConfig(
         output_dir=str(folder),
         beta=0.3,
-        precompute_ref_log_probs=True,
+        precompute_ref_log_probs=budget is None,
         max_length=None,
         use_cpu=True,
         bf16=False,
