@@ -169,7 +169,10 @@ class PackedDPOTrainer(DPOTrainer):
         """Return the rows with the reference's log-probabilities; alike in length together."""
         collator: Any = self.data_collator
         found = torch.zeros(len(_REFERENCE), len(dataset))
-        groups = by_budget([pair.length for pair in collator.pairs], collator.budget)
+        # The same groups for all, though one may have less memory free than another.
+        budgets = torch.tensor([collator.budget], device=self.accelerator.device)
+        least = int(self.accelerator.gather(budgets).min())
+        groups = by_budget([pair.length for pair in collator.pairs], least)
         mine = groups[self.accelerator.process_index :: self.accelerator.num_processes]
         for group in mine:
             pairs = [collator.pairs[one] for one in group]
