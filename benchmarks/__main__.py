@@ -23,6 +23,12 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=64, help="chains to sample")
     parser.add_argument("--dtype", default="auto", help="of the model")
     parser.add_argument("--chains", type=int, default=20_000, help="to pair and lint")
+    parser.add_argument(
+        "--train",
+        choices=["chain", "step"],
+        help="train --model on as many pairs instead, whole chains or calls",
+    )
+    parser.add_argument("--batch", type=int, default=8, help="pairs an optimizer step")
     parser.add_argument("--devices", default="", help="such as cuda:0,cuda:1, against the first")
     given = parser.parse_args()
     results = []
@@ -32,7 +38,12 @@ def main() -> None:
         results += [exporting.exporting(grammar) for grammar in ("python", "tools")]
         results.append(pairing.pairing(given.chains))
         results.append(server.run())
-    if given.model:
+    if given.model and given.train:
+        from benchmarks import training
+
+        on = training.Setting(pairs=given.problems, kind=given.train, batch=given.batch)
+        results.append(training.dpo(given.model, on))
+    elif given.model:
         from benchmarks import sampling
 
         prompt = PromptSpec(detail="help", shots=given.shots) if given.shots else STUDENT

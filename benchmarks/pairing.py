@@ -8,14 +8,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.quick import Row
 from fcpref.core.chains import Chain, Limits, Reply, advance, begin, finish
 from fcpref.core.problems import Problem
 from fcpref.core.tasks import find_task
 from fcpref.shell import stages
-from fcpref.shell.store import Artifact
 from fcpref.shell.workspace import Workspace
+
+if TYPE_CHECKING:
+    from benchmarks.quick import Row
+    from fcpref.shell.store import Artifact
 
 TASKS = ("fol.deduction", "math.word")
 PER_PROBLEM = 4

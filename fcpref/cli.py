@@ -85,10 +85,11 @@ class Session:
     @functools.cached_property
     def workspace(self) -> Workspace:
         """The artifacts."""
+        from fcpref.shell.processes import is_first
         from fcpref.shell.progress import Progress
         from fcpref.shell.workspace import Workspace
 
-        return Workspace(self.folder, Progress(quiet=self.quiet))
+        return Workspace(self.folder, Progress(quiet=self.quiet or not is_first()))
 
     def show(self, data: Any, text: str) -> None:  # noqa: ANN401 - anything that JSON takes
         """Print a result, as JSON or for people."""
@@ -816,8 +817,10 @@ def train(
     else:
         found = [workspace.locate(one, "pairs") for one in data]
     spec = changed(SftSpec() if kind == "sft" else DpoSpec(), settings(changes))
-    run, folder = stages_models.train(workspace, kind, found, student, spec, name=name)
-    session.give(run, adapter=f"adapter:{folder}")
+    done = stages_models.train(workspace, kind, found, student, spec, name=name)
+    if done is not None:  # one of several processes tells of it
+        run, folder = done
+        session.give(run, adapter=f"adapter:{folder}")
 
 
 @command("fcpref evaluate adapter:artifacts/local/adapters/dpo-1 77f1 --against hub:M")

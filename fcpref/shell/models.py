@@ -327,6 +327,13 @@ def on_gpu() -> bool:
     return _device("auto").type == "cuda"
 
 
+def most_gpu_bytes() -> int:
+    """Return the most memory of its GPU that this process has had at once; 0 without one."""
+    import torch
+
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+
+
 def loaded_dtype(dtype: str, device: str) -> str:
     """Return the name of the dtype that `load_model` gives a model.
 

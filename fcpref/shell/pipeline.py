@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
@@ -18,8 +18,8 @@ from fcpref.core.problems import Problem
 from fcpref.core.report import Table
 from fcpref.core.scores import ScoredChain
 from fcpref.core.training import RunRecord
-from fcpref.errors import UsageError
-from fcpref.shell import stages
+from fcpref.errors import TrainingError, UsageError
+from fcpref.shell import processes, stages
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.profiles import EvaluationPlan, Profile, Source, load_profile
 from fcpref.shell.progress import Progress
@@ -31,6 +31,7 @@ from fcpref.shell.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fcpref.core.training import DpoSpec, SftSpec
     from fcpref.shell.store import Artifact
 
 
@@ -60,6 +61,8 @@ def run_profile(profile: str | None, root: Path, *, quiet: bool = False) -> Outc
     Raises:
         FcprefError: one line that says what is wrong and what to do.
     """
+    if processes.count() > 1:
+        raise UsageError("fcpref run is one process; let several train with fcpref train")
     plan = load_profile(profile)
     workspace = Workspace(root, Progress(quiet=quiet))
     note = workspace.progress.note
@@ -73,7 +76,7 @@ def run_profile(profile: str | None, root: Path, *, quiet: bool = False) -> Outc
     paired = [one for source in plan.paired for one in sources[source]]
     pairs = stages.pairs(workspace, _of_task(paired, plan.evaluation.task), plan.pairs)
     note("4/5 preference training")
-    run, adapter = stages.train(workspace, "dpo", [pairs], start, plan.dpo)
+    run, adapter = _trained(workspace, "dpo", [pairs], start, plan.dpo)
     note("5/5 evaluation on held-out problems")
     problems = _held_out(workspace, plan.evaluation)
     after = f"adapter:{adapter}@{plan.student}"
@@ -88,6 +91,19 @@ def run_profile(profile: str | None, root: Path, *, quiet: bool = False) -> Outc
     ]
     report = stages.write_report(workspace, labelled, profile=plan.name, counts=counts)
     return Outcome(report=report, adapter=adapter, text=evaluation_text(labelled))
+
+
+def _trained(
+    workspace: Workspace,
+    kind: Literal["sft", "dpo"],
+    data: Sequence[Artifact],
+    start: str,
+    spec: SftSpec | DpoSpec,
+) -> tuple[Artifact, Path]:
+    done = stages.train(workspace, kind, data, start, spec)
+    if done is None:  # only where several processes train
+        raise TrainingError("this process does not write what it trained")
+    return done
 
 
 def _of_task(scores: Sequence[Artifact], task: str) -> list[Artifact]:
@@ -121,7 +137,7 @@ def _warm_start(
             workspace, source.task, "train", source.count, source.seed, source.knobs
         )
         data.append(stages.score(workspace, stages.oracle_chains(workspace, problems)))
-    run, folder = stages.train(workspace, "sft", data, plan.student, plan.sft)
+    run, folder = _trained(workspace, "sft", data, plan.student, plan.sft)
     return f"adapter:{folder}@{plan.student}", [run]
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import gc
+import tempfile
 from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve
@@ -18,6 +21,7 @@ from fcpref.core.problems import Problem
 from fcpref.core.scores import ScoredChain
 from fcpref.core.training import DpoSpec, RunRecord, SftSpec, trained_replies
 from fcpref.errors import PairError, TrainingError
+from fcpref.shell import processes
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.engines.local import LocalModel
 from fcpref.shell.linting import linted_pairs
@@ -25,6 +29,7 @@ from fcpref.shell.logs import StageLog, stage_log
 from fcpref.shell.models import (
     ModelName,
     ResolvedModel,
+    most_gpu_bytes,
     on_gpu,
     public_name,
     resolve,
@@ -45,8 +50,7 @@ from fcpref.shell.versions import redone, versions_of
 from fcpref.shell.workspace import Workspace, work_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
     from fcpref.core.chains import PromptSpec
     from fcpref.shell.engines.base import Engine
@@ -229,7 +233,7 @@ def train(
     spec: SftSpec | DpoSpec,
     *,
     name: str = "",
-) -> tuple[Artifact, Path]:
+) -> tuple[Artifact, Path] | None:
     """Train a student; stage ``run``, and the adapter's folder.
 
     Pairs are checked first, as the student's tokenizer reads them.
@@ -245,6 +249,9 @@ def train(
         spec: an SftSpec or a DpoSpec.
         name: of the adapter's folder; otherwise made from the kind and the run's key.
 
+    Returns:
+        None in all but the first of several processes, which writes.
+
     Raises:
         TrainingError: held-out problems among the data, or nothing to train on.
         PairError: the pairs are not fit for training.
@@ -259,12 +266,14 @@ def train(
         return done
     folder = name or f"{kind}-{short(key, 12)}"
     out = workspace.local / "adapters" / folder
-    with stage_log(workspace.local / "logs", "run", key=short(key), kind=kind) as log:
+    with _run_log(workspace, key=short(key), kind=kind) as log:
         rows = _rows(workspace, data, log, resolved, spec)
         with workspace.progress.bar(f"training {kind}") as bar:
 
             def on_step(step: int, total: int, metrics: Mapping[str, float]) -> None:
                 bar.to(step, total, f"loss {metrics['loss']:.3f}" if "loss" in metrics else None)
+                if metrics:
+                    log.write("step", step=step, **metrics)
 
             job = TrainingJob(
                 student=resolved,
@@ -277,11 +286,28 @@ def train(
             record: RunRecord = run(rows, spec, job)
         # Trainer and model refer to each other; their memory is needed for what comes next.
         gc.collect()
-        log.write("trained", rows=record.rows, steps=record.steps, metrics=record.metrics)
+        log.write(
+            "trained",
+            rows=record.rows,
+            steps=record.steps,
+            metrics=record.metrics,
+            gpu_bytes=most_gpu_bytes(),
+        )
+    if not processes.is_first():
+        return None
     header = {"sources": _sources(rows)}
     artifact = workspace.write("run", [record], parents=ids, spec=header)
     workspace.record(key, {"id": artifact.id, "adapter": folder})
     return artifact, out
+
+
+@contextmanager
+def _run_log(workspace: Workspace, **fields: object) -> Iterator[StageLog]:
+    """Log a training run; of several processes the first one's log is kept."""
+    with tempfile.TemporaryDirectory() as nowhere:
+        folder = workspace.local / "logs" if processes.is_first() else Path(nowhere)
+        with stage_log(folder, "run", **fields) as log:
+            yield log
 
 
 def _trained(workspace: Workspace, key: str) -> tuple[Artifact, Path] | None:

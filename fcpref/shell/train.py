@@ -23,13 +23,13 @@ from fcpref.core.codec import unstructure
 from fcpref.core.problems import Problem
 from fcpref.core.training import (
     DpoSpec,
-    LoraSpec,
     RunRecord,
     SftSpec,
     judged_replies,
     trained_replies,
 )
 from fcpref.errors import ArtifactError, TrainingError
+from fcpref.shell import processes
 from fcpref.shell.models import (
     ModelName,
     ResolvedModel,
@@ -58,7 +58,8 @@ class TrainingJob:
         problems: by id, all that the rows refer to.
         data: ids of the artifacts that the rows come from.
         out: folder of the adapter.
-        on_step: told of each optimizer step: number, total, metrics so far.
+        on_step: told of each optimizer step: its number, how many there are, and, where they are
+            logged, metrics since they were last.
     """
 
     student: ResolvedModel
@@ -88,7 +89,7 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
     _refuse_other_folder(job.out)
     from fcpref.shell.trl_trainers import run_sft
 
-    model = _adapted(job.student, spec.lora, spec.seed)
+    model = _adapted(job.student, spec)
     result = run_sft(model, tokenizer, kept, spec, job.on_step)
     return _finish(model, job, spec, [[item] for item in kept], len(encoded), result)
 
@@ -125,7 +126,7 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     _refuse_other_folder(job.out)
     from fcpref.shell.trl_trainers import run_dpo
 
-    model = _adapted(job.student, spec.lora, spec.seed)
+    model = _adapted(job.student, spec)
     result = run_dpo(model, tokenizer, kept, spec, job.on_step)
     return _finish(model, job, spec, kept, len(encoded), result)
 
@@ -147,13 +148,17 @@ def _encoded(
     return encode_chain(tokenizer, opening, chain, trained, tools)
 
 
-def _adapted(student: ResolvedModel, lora: LoraSpec, seed: int) -> Any:  # noqa: ANN401
+def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec) -> Any:  # noqa: ANN401
     """Load the student for training: its own adapter, or a fresh one on the base."""
     import torch
     from peft import LoraConfig, get_peft_model
 
-    torch.manual_seed(seed)
-    model = load_model(student, trainable=True)
+    processes.take_device()
+    lora = spec.lora
+    torch.manual_seed(spec.seed)
+    # Parts of one layer must have one dtype, and adapters are in float32.
+    dtype = "float32" if processes.sharded() else spec.dtype
+    model = load_model(student, dtype=dtype, trainable=True)
     if student.adapter is not None:
         return _frozen_below(model, lora.first_layer)
     layers = model.config.num_hidden_layers
@@ -204,14 +209,20 @@ def _finish(
     result: tuple[Mapping[str, tuple[float, float]], int, str],
 ) -> RunRecord:
     metrics, steps, stopped = result
-    if not all(p.isfinite().all() for p in model.parameters() if p.requires_grad):
+    own = (
+        (name, parameter)
+        for name, parameter in model.named_parameters()
+        if "lora_" in name and ".default" in name
+    )
+    weights = processes.whole(own)
+    if not all(weight.isfinite().all() for weight in weights.values()):
         message = f"the adapter's weights are not finite after {steps} steps; lower learning_rate"
         raise TrainingError(message)
     name = ModelName.parse(job.student.name)
     base = name.base or name
     # Before saving: the new adapter may take the place of the one that it started from.
     start = file_hash(job.student.adapter / WEIGHTS) if job.student.adapter else ""
-    digest = _save(model, job, str(base))
+    digest = _save(model, weights, job, str(base)) if processes.is_first() else ""
     flat = [item for row in rows for item in row]
     return RunRecord(
         kind="sft" if isinstance(spec, SftSpec) else "dpo",
@@ -239,7 +250,12 @@ def _refuse_other_folder(out: Path) -> None:
     raise ArtifactError(message)
 
 
-def _save(model: Any, job: TrainingJob, base: str) -> str:  # noqa: ANN401
+def _save(
+    model: Any,  # noqa: ANN401
+    weights: Mapping[str, Any],
+    job: TrainingJob,
+    base: str,
+) -> str:
     """Write the adapter in bf16, whole or not at all, and return the hash of its weights."""
     import torch
 
@@ -248,16 +264,16 @@ def _save(model: Any, job: TrainingJob, base: str) -> str:  # noqa: ANN401
         job.out.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=job.out.parent, prefix=".writing-"))
         try:
-            for name, parameter in model.named_parameters():
-                if "lora_" in name:
-                    parameter.data = parameter.data.to(torch.bfloat16)
             config = model.peft_config["default"]
             config.base_model_name_or_path = published or base
             # A set is written in the order of this process's hashes, and the file is hashed.
             if isinstance(config.target_modules, set):
                 config.target_modules = sorted(config.target_modules)
             model.save_pretrained(
-                temporary, selected_adapters=["default"], save_embedding_layers=False
+                temporary,
+                selected_adapters=["default"],
+                save_embedding_layers=False,
+                state_dict={name: one.to(torch.bfloat16) for name, one in weights.items()},
             )
             (temporary / "fcpref.json").write_text(json.dumps({"base": base}, indent=1) + "\n")
             (temporary / "README.md").unlink(missing_ok=True)

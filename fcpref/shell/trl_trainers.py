@@ -14,11 +14,24 @@ from typing import TYPE_CHECKING, Any
 import datasets
 import torch
 import transformers
+from accelerate.utils import is_peft_model
 from transformers import TrainerCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
-from trl.trainer.dpo_trainer import DataCollatorForPreference
+from trl.trainer.utils import FusedCausalLMOutput, use_adapter
 
 from fcpref.errors import TrainingError
+from fcpref.shell import processes
+from fcpref.shell.packed_pairs import (
+    Batch,
+    PackedPair,
+    Scored,
+    by_budget,
+    collate,
+    pack,
+    score_trained_only,
+    table,
+)
+from fcpref.shell.training_memory import pass_tokens
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Encoded
@@ -35,8 +48,7 @@ _METRICS = (
     "rewards/accuracies",
     "mean_token_accuracy",
 )
-_MICRO_TOKENS_CPU = 1_024
-_MICRO_TOKENS_GPU = 32_768
+_REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
 
 
 def run_sft(
@@ -48,7 +60,8 @@ def run_sft(
 ) -> Result:
     """Run TRL's SFTTrainer; return metrics (first, last), steps, and why it stopped early."""
     dataset = datasets.Dataset.from_list([_sft_row(row) for row in rows])
-    micro, accumulate = _micro_batch(spec.batch, max(row.length for row in rows))
+    longest = max(row.length for row in rows)
+    micro, accumulate = _micro_batch(_own_batch(spec.batch), longest, pass_tokens(model))
     watch = _Watch(on_step, limit=math.inf)
     with _quiet(), tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
@@ -73,29 +86,31 @@ def run_dpo(
     spec: DpoSpec,
     on_step: OnStep,
 ) -> Result:
-    """Run TRL's DPOTrainer on pre-tokenised, masked pairs; see `run_sft`."""
-    dataset = datasets.Dataset.from_list([preference_row(*both) for both in rows])
-    longest = max(item.length for both in rows for item in both)
-    micro, accumulate = _micro_batch(spec.batch, 2 * longest)
+    """Run TRL's DPOTrainer on pre-tokenised, masked, packed pairs; see `run_sft`."""
+    packed = [pack(*both) for both in rows]
     watch = _Watch(on_step, limit=spec.stop_below, beta=spec.beta)
     losses, weights = [spec.loss], [1.0]
     if spec.sft_weight:
         losses, weights = [spec.loss, "sft"], [1.0, spec.sft_weight]
+    own = _own_batch(spec.batch)
+    # cuDNN plans its attention anew for each shape of a batch, five times the work itself; and runs
+    # on H100 have ended in NaN with it.
+    torch.backends.cuda.enable_cudnn_sdp(enabled=False)
+    score_trained_only(model.get_base_model() if hasattr(model, "get_base_model") else model)
     with _quiet(), tempfile.TemporaryDirectory() as folder:
         arguments = DPOConfig(
-            **_common(folder, spec, micro, accumulate, len(rows)),
+            **_common(folder, spec, own, 1, len(rows)),
             max_length=None,
             beta=spec.beta,
             loss_type=losses,
             loss_weights=weights,
-            precompute_ref_log_probs=True,
         )
-        trainer = MaskedDPOTrainer(
+        trainer = PackedDPOTrainer(
             model=model,
             args=arguments,
-            train_dataset=dataset,
+            train_dataset=datasets.Dataset.from_dict({"pair": range(len(packed))}),
             processing_class=tokenizer,
-            data_collator=MaskedCollator(pad_token_id=tokenizer.pad_token_id),
+            data_collator=PackedCollator(packed, tokenizer.pad_token_id, pass_tokens(model)),
             callbacks=[watch],
         )
         _own_console(trainer)
@@ -103,48 +118,181 @@ def run_dpo(
     return watch.result()
 
 
-def preference_row(chosen: Encoded, rejected: Encoded) -> dict[str, list[int]]:
-    """Return a row of `MaskedDPOTrainer`; both chains must share the prompt."""
-    if chosen.prompt != rejected.prompt:
-        message = "a pair's chains do not share their prompt; pair within one problem"
-        raise TrainingError(message)
-    return {
-        "prompt_ids": list(chosen.prompt),
-        "chosen_ids": list(chosen.completion),
-        "rejected_ids": list(rejected.completion),
-        "chosen_mask": [int(carries) for carries in chosen.mask],
-        "rejected_mask": [int(carries) for carries in rejected.mask],
-    }
+class PackedCollator:
+    """Makes a batch of places of pairs: packed, in parts that each fit a forward pass."""
+
+    def __init__(self, pairs: Sequence[PackedPair], pad: int, budget: int) -> None:
+        """Keep the pairs.
+
+        Args:
+            pairs: all of them.
+            pad: id of the padding token.
+            budget: tokens of a forward pass, padding included.
+        """
+        self.pairs, self.pad, self.budget = pairs, pad, budget
+
+    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the parts; reference log-probabilities go with them where the rows have them."""
+        groups = by_budget([self.pairs[one["pair"]].length for one in examples], self.budget)
+        return {"parts": [self._part([examples[place] for place in group]) for group in groups]}
+
+    def _part(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
+        batch = collate([self.pairs[one["pair"]] for one in examples], self.pad)
+        for name in _REFERENCE:
+            if name in examples[0]:
+                batch[name] = torch.tensor([one[name] for one in examples])
+        return batch
 
 
-class MaskedCollator(DataCollatorForPreference):
-    """TRL's collator, with the completion mask taken from the rows."""
-
-    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        """Collate, then mask function results out of the completion."""
-        output: dict[str, Any] = super().torch_call(examples)
-        mask = torch.zeros_like(output["completion_mask"])
-        masks = [e["chosen_mask"] for e in examples] + [e["rejected_mask"] for e in examples]
-        for index, own in enumerate(masks):
-            start = len(examples[index % len(examples)]["prompt_ids"])
-            mask[index, start : start + len(own)] = torch.tensor(own)
-        output["completion_mask"] = mask
-        return output
-
-
-class MaskedDPOTrainer(DPOTrainer):
-    """TRL's DPOTrainer for rows that are tokenised and masked already."""
+class PackedDPOTrainer(DPOTrainer):
+    """TRL's DPOTrainer on packed pairs: its losses and metrics, our forward pass."""
 
     _signature_columns: Any
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+        """Take TRL's options; score all pairs with the reference, once.
+
+        TRL would do that too, but keeps the results on disk under a hash of all weights, which
+        takes longer than a short run.
+        """
+        super().__init__(**options)
+        self.train_dataset = self._with_reference(self.train_dataset)
+        self.precompute_ref_logps = True
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401
         return dataset
 
     def _set_signature_columns_if_needed(self) -> None:
-        super()._set_signature_columns_if_needed()  # type: ignore[no-untyped-call]
-        # The masks stay in the dataset, so TRL's cache of reference log-probabilities sees them.
-        masks = {"chosen_mask", "rejected_mask"}
-        self._signature_columns = sorted({*self._signature_columns, *masks})
+        self._signature_columns = ["pair", *_REFERENCE]
+
+    def _with_reference(self, dataset: Any) -> Any:  # noqa: ANN401
+        """Return the rows with the reference's log-probabilities; alike in length together."""
+        collator: Any = self.data_collator
+        found = torch.zeros(len(_REFERENCE), len(dataset))
+        # The same groups for all, though one may have less memory free than another.
+        budgets = torch.tensor([collator.budget], device=self.accelerator.device)
+        least = int(self.accelerator.gather(budgets).min())
+        groups = by_budget([pair.length for pair in collator.pairs], least)
+        mine = groups[self.accelerator.process_index :: self.accelerator.num_processes]
+        for group in mine:
+            pairs = [collator.pairs[one] for one in group]
+            batch = self._prepare_inputs(collate(pairs, collator.pad))
+            logps = self.compute_ref_log_probs(self.model, batch)
+            found[:, group] = torch.stack(logps).float().cpu()
+        # Each process has filled in its own places.
+        found = self.accelerator.reduce(found.to(self.accelerator.device), "sum").cpu()
+        for column, values in zip(_REFERENCE, found.tolist(), strict=True):
+            dataset = dataset.add_column(column, values)
+        return dataset
+
+    def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:  # noqa: ANN401
+        """Return the reference's log-probabilities of the chosen and of the rejected chains."""
+        reference: Any = contextlib.nullcontext()
+        if is_peft_model(self.model):
+            unwrapped = self.accelerator.unwrap_model(self.model)
+            # Of a student with an adapter TRL keeps a copy; of a new one the base is the reference.
+            name = "ref" if "ref" in unwrapped.peft_config else None
+            reference = use_adapter(unwrapped, adapter_name=name)
+        with torch.no_grad(), reference, self.accelerator.autocast():
+            log_probs = _forward(model, inputs).log_probs
+        return table(log_probs, inputs, _widest(inputs)).sum(1).chunk(2)
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:  # noqa: ANN401
+        """Run an optimizer step's forward and backward passes, part by part."""
+        del num_items_in_batch
+        model.train()
+        parts = self._prepare_inputs(inputs)["parts"]
+        pairs = sum(len(part["input_ids"]) for part in parts)
+        shares = [len(part["input_ids"]) / pairs for part in parts]
+        # Where weights lie in parts too, each forward pass is one of all processes.
+        for _ in range(self._most_parts(len(parts)) - len(parts)):
+            parts, shares = [*parts, parts[-1]], [*shares, 0.0]
+        total = torch.zeros((), device=self.args.device)
+        for number, (part, share) in enumerate(zip(parts, shares, strict=True), start=1):
+            # Gradients are exchanged between processes once, with the last part.
+            last = number == len(parts)
+            alone = contextlib.nullcontext() if last else self.accelerator.no_sync(model)
+            with alone, self.compute_loss_context_manager():
+                loss = self.compute_loss(model, part) * share  # type: ignore[no-untyped-call]
+                loss = loss / self.current_gradient_accumulation_steps
+                self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
+
+    def _most_parts(self, own: int) -> int:
+        if not processes.sharded():
+            return own
+        counts = self.accelerator.gather(torch.tensor([own], device=self.accelerator.device))
+        return int(counts.max())
+
+    def _compute_loss(self, model: Any, inputs: Any, return_outputs: bool) -> Any:  # noqa: ANN401, FBT001
+        chains, width = 2 * len(inputs["input_ids"]), _widest(inputs)
+        carries = table(torch.ones_like(inputs["targets"]), inputs, width)
+        # TRL's view: a row a chain, of the trained tokens alone behind one that is not.
+        view = {
+            "input_ids": torch.zeros(chains, width + 1, dtype=torch.long, device=carries.device),
+            "attention_mask": inputs["attention_mask"].diagonal(dim1=-2, dim2=-1),
+            "completion_mask": torch.nn.functional.pad(carries, (1, 0)),
+            **{name: inputs[name] for name in _REFERENCE},
+        }
+
+        def scores(**_: Any) -> FusedCausalLMOutput:  # noqa: ANN401
+            found = _forward(model, inputs)
+            log_probs = table(found.log_probs, inputs, width)
+            unknown = torch.zeros_like(log_probs)
+            return FusedCausalLMOutput(
+                log_probs=log_probs,
+                entropy=unknown,
+                mean_logits=unknown,
+                is_top1=table(found.is_top1, inputs, width),
+            )
+
+        # TRL gathers metrics from all processes here, but these have parts of their own.
+        with _alone(self.accelerator):
+            return super()._compute_loss(scores, view, return_outputs)  # type: ignore[no-untyped-call]
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log the metrics' means over all processes."""
+        metrics = self._metrics["train"]
+        for name in sorted(metrics):
+            mean = torch.tensor(sum(metrics[name]) / len(metrics[name]))
+            whole = self.accelerator.reduce(mean.to(self.accelerator.device), "mean")
+            metrics[name] = [float(whole)]
+        for name in ("entropy", "logits/chosen", "logits/rejected"):
+            metrics.pop(name, None)  # are not computed
+        super().log(logs, start_time)
+
+    def floating_point_ops(self, inputs: Any) -> int:  # noqa: ANN401
+        """Count nothing: the parent's estimate is of padded rows."""
+        del inputs
+        return 0
+
+
+@contextlib.contextmanager
+def _alone(accelerator: Any) -> Iterator[None]:  # noqa: ANN401
+    """Let gathering from all processes give what this one has."""
+    names = ("gather", "gather_for_metrics")
+    for name in names:
+        setattr(accelerator, name, lambda values: values)
+    try:
+        yield
+    finally:
+        for name in names:
+            delattr(accelerator, name)
+
+
+def _forward(model: Any, batch: Mapping[str, torch.Tensor]) -> Scored:  # noqa: ANN401
+    result: Scored = model(
+        input_ids=batch["input_ids"],
+        position_ids=batch["position_ids"],
+        attention_mask=batch["attention_mask"],
+        trained=(batch["rows"], batch["columns"], batch["targets"]),
+    )
+    return result
+
+
+def _widest(batch: Mapping[str, torch.Tensor]) -> int:
+    return int(batch["places"].max()) + 1
 
 
 class _Watch(TrainerCallback):
@@ -174,6 +322,7 @@ class _Watch(TrainerCallback):
             message = f"the loss is {numbers['loss']} {where}; lower the learning rate"
             raise TrainingError(message)
         self.history.append(numbers)
+        self.on_step(state.global_step, state.max_steps, numbers)
         # The reward is beta times the chosen chains' log-ratio to the reference, row by row: other
         # than the window's mean log-probability, it does not depend on which rows the window drew.
         fallen = -numbers.get("rewards/chosen", 0.0) / self.beta
@@ -187,7 +336,7 @@ class _Watch(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401, ARG002
         self.steps = state.global_step
-        self.on_step(state.global_step, state.max_steps, self.history[-1] if self.history else {})
+        self.on_step(state.global_step, state.max_steps, {})
 
     def result(self) -> Result:
         metrics = {
@@ -237,13 +386,22 @@ def _common(
     }
 
 
-def _micro_batch(batch: int, longest: int) -> tuple[int, int]:
+def _micro_batch(batch: int, longest: int, budget: int) -> tuple[int, int]:
     """Return rows a forward pass and passes an optimizer step, by a token budget."""
-    budget = _MICRO_TOKENS_GPU if torch.cuda.is_available() else _MICRO_TOKENS_CPU
     micro = max(1, min(batch, budget // longest))
     while batch % micro:
         micro -= 1
     return micro, batch // micro
+
+
+def _own_batch(batch: int) -> int:
+    """Return the rows of an optimizer step that are this process's."""
+    if batch % processes.count():
+        raise TrainingError(
+            f"a batch of {batch} cannot be shared by {processes.count()} processes; set batch to a "
+            "multiple of them"
+        )
+    return batch // processes.count()
 
 
 def _own_console(trainer: Any) -> None:  # noqa: ANN401

@@ -30,15 +30,12 @@ from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, LoraSpec, SftSpec, dpo_loss, trained_replies
 from fcpref.errors import ArtifactError, ModelError, TrainingError
 from fcpref.shell.models import ModelName, ResolvedModel, load_model, resolve
+from fcpref.shell.packed_pairs import pack, score_trained_only
 from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import Encoded, encode_chain
 from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo, train_sft
-from fcpref.shell.trl_trainers import (
-    MaskedCollator,
-    MaskedDPOTrainer,
-    _sft_row,
-    preference_row,
-)
+from fcpref.shell.trl_trainers import PackedCollator, PackedDPOTrainer, _sft_row
+from tests.masked_trl import MaskedCollator, MaskedDPOTrainer, preference_row
 from tests.tiny_model import CHATML, QWEN, byte_tokenizer, save_tiny
 
 TASK = find_task("math.word")
@@ -144,7 +141,9 @@ def perturbed(model, seed: int) -> None:
             parameter.data += 0.2 * noise.to(parameter.dtype)
 
 
-def trainer_of(data: Data, folder: Path, student: ResolvedModel, rows) -> MaskedDPOTrainer:
+def trainer_of(
+    data: Data, folder: Path, student: ResolvedModel, rows, budget: int | None = 10_000
+) -> Any:
     import datasets
     from trl import DPOConfig
 
@@ -152,25 +151,41 @@ def trainer_of(data: Data, folder: Path, student: ResolvedModel, rows) -> Masked
 
     model = load_model(student, dtype="float32", trainable=True)
     if student.adapter is None:
-        model = _adapted(student, LORA, 0).float()
+        model = _adapted(student, DPO).float()
     arguments = DPOConfig(
         output_dir=str(folder),
         beta=0.3,
-        precompute_ref_log_probs=True,
+        precompute_ref_log_probs=budget is None,
         max_length=None,
         use_cpu=True,
         bf16=False,
         gradient_checkpointing=False,
         report_to=[],
         per_device_train_batch_size=2,
+        learning_rate=5e-3,
+        num_train_epochs=4,
+        logging_steps=1,
+        save_strategy="no",
+        seed=1,
         disable_tqdm=True,
     )
-    return MaskedDPOTrainer(
+    if budget is None:
+        return MaskedDPOTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=datasets.Dataset.from_list([preference_row(*both) for both in rows]),
+            processing_class=data.tokenizer,
+            data_collator=MaskedCollator(pad_token_id=data.tokenizer.pad_token_id),
+        )
+    score_trained_only(model.get_base_model())
+    return PackedDPOTrainer(
         model=model,
         args=arguments,
-        train_dataset=datasets.Dataset.from_list([preference_row(*both) for both in rows]),
+        train_dataset=datasets.Dataset.from_dict({"pair": range(len(rows))}),
         processing_class=data.tokenizer,
-        data_collator=MaskedCollator(pad_token_id=data.tokenizer.pad_token_id),
+        data_collator=PackedCollator(
+            [pack(*both) for both in rows], data.tokenizer.pad_token_id, budget
+        ),
     )
 
 
@@ -182,7 +197,7 @@ def test_trls_loss_is_the_dpo_loss_of_the_trained_tokens(data, sft, tmp_path, st
     trainer = trainer_of(data, tmp_path, student, rows)
     model = trainer.model
     reference = [[masked_logp(model, row) for row in both] for both in rows]
-    batch = trainer.data_collator(list(trainer.train_dataset))
+    (batch,) = trainer.data_collator(list(trainer.train_dataset))["parts"]
     for step in range(3):
         if step:
             perturbed(model, step)
@@ -192,6 +207,22 @@ def test_trls_loss_is_the_dpo_loss_of_the_trained_tokens(data, sft, tmp_path, st
             loss = trainer.compute_loss(model, dict(batch)).item()
         assert loss == pytest.approx(sum(expected) / len(expected), abs=1e-4)
         assert (loss == pytest.approx(math.log(2), abs=1e-5)) == (step == 0)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # inside TRL and transformers
+@pytest.mark.parametrize("budget", [10_000, 1])
+def test_packed_pairs_take_the_same_way_as_trls_padded_rows(data, sft, tmp_path, budget) -> None:
+    rows = data.rows()
+    losses = []
+    for name, tokens in (("packed", budget), ("padded", None)):
+        torch.manual_seed(0)
+        trainer = trainer_of(data, tmp_path / name, sft.student, rows, tokens)
+        trainer.train()
+        losses.append([entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
+    packed, padded = losses
+    assert len(packed) == 12
+    assert packed == pytest.approx(padded, abs=1e-3)
+    assert max(packed) - min(packed) > 0.1
 
 
 def test_a_functions_result_changes_neither_labels_nor_masks(data) -> None:
@@ -204,24 +235,11 @@ def test_a_functions_result_changes_neither_labels_nor_masks(data) -> None:
     for each in (chain, other):
         row = encode_chain(data.tokenizer, opening, each, trained_replies(each, failed=True))
         labels.append([label for label in _sft_row(row)["labels"] if label != -100])
-        collated = MaskedCollator(pad_token_id=2)([preference_row(row, row)])
-        mask = collated["completion_mask"].bool()
-        assert torch.equal(mask[0], mask[1])
-        calls.append(collated["input_ids"][mask].tolist())
+        packed = pack(row, row)
+        calls.append(packed.targets[0])
+        assert packed.targets[0] == packed.targets[1]
     assert labels[0] == labels[1]
-    assert calls[0] == calls[1] == labels[0] * 2
-
-
-def test_the_collated_mask_keeps_every_rows_own_positions(data) -> None:
-    rows = data.rows()
-    collated = MaskedCollator(pad_token_id=2)([preference_row(*both) for both in rows])
-    flat = [both[side] for side in (0, 1) for both in rows]
-    for ids, mask, row in zip(
-        collated["input_ids"], collated["completion_mask"], flat, strict=True
-    ):
-        whole = [0] * len(row.prompt) + [int(carries) for carries in row.mask]
-        assert mask.tolist() == whole + [0] * (len(mask) - len(whole))
-        assert ids[: row.length].tolist() == [*row.prompt, *row.completion]
+    assert calls[0] == calls[1] == tuple(labels[0])
 
 
 def test_supervised_labels_are_the_calls_that_worked(data) -> None:
@@ -301,7 +319,8 @@ def test_dpo_goes_on_from_the_supervised_adapter_and_grows_the_margin(data, sft,
     assert record.metrics["loss"][0] == pytest.approx(math.log(2), abs=2e-3)
     assert record.metrics["rewards/margins"][0] == pytest.approx(0, abs=4e-3)
     assert record.metrics["rewards/margins"][1] > record.metrics["rewards/margins"][0]
-    assert [step for step, _, _ in steps] == list(range(1, 13))
+    assert [step for step, _, metrics in steps if not metrics] == list(range(1, 13))
+    assert [step for step, _, metrics in steps if metrics] == list(range(1, 13))
     assert {total for _, total, _ in steps} == {12}
     tuned = resolve(ModelName.parse(f"adapter:{tmp_path / 'dpo'}"))
     assert margin(data, tuned) > margin(data, sft.student)
@@ -386,12 +405,6 @@ def test_an_adapter_above_the_last_layer_is_refused(data, tmp_path) -> None:
         train_sft(
             data.chains, evolve(SFT, lora=LoraSpec(first_layer=2)), data.job(tmp_path / "out")
         )
-
-
-def test_chains_of_two_prompts_make_no_row(data) -> None:
-    (chosen, _), (_, rejected), *_ = data.rows()
-    with pytest.raises(TrainingError, match="do not share their prompt"):
-        preference_row(chosen, rejected)
 
 
 def test_failed_calls_carry_no_loss_in_a_supervised_run(data, tmp_path) -> None:

@@ -8,6 +8,7 @@ from attrs import field, frozen
 from attrs.validators import ge, gt, in_, lt
 
 from fcpref.core.chains import STUDENT, PromptSpec
+from fcpref.core.codec import LATER
 
 LOSSES = ("sigmoid", "ipo", "hinge", "apo_zero", "apo_down", "robust", "sigmoid_norm")
 
@@ -42,6 +43,8 @@ class _Spec:
             first trained layer counts.
         prompt: how the student's prompt is rendered; the call grammar and the functions on offer
             are each chain's own.
+        dtype: of the frozen weights; ``auto`` is bfloat16 where the hardware has it. Adapters are
+            in float32.
     """
 
     learning_rate: float = field(validator=gt(0))
@@ -52,6 +55,7 @@ class _Spec:
     seed: int = 0
     lora: LoraSpec = LoraSpec()
     prompt: PromptSpec = STUDENT
+    dtype: Literal["auto", "float32", "bfloat16"] = field(default="auto", metadata=LATER)
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,40 @@
+"""How many tokens a training pass may hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_CPU_TOKENS = 1_024
+"""Enough to keep a processor's cores at work, in little memory."""
+
+_MOST_TOKENS = 32_768
+_SHARE = 0.6
+"""Of the free memory: the rest is for logits, gradients, the optimizer and fragments."""
+
+
+def pass_tokens(model: Any) -> int:  # noqa: ANN401
+    """Return how many tokens, padding included, a forward pass with gradients may have.
+
+    Args:
+        model: on the device where it is trained.
+    """
+    import torch
+
+    device = next(model.parameters()).device
+    if device.type != "cuda":
+        return _CPU_TOKENS
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(1, min(_MOST_TOKENS, int(_SHARE * free / token_bytes(model.config))))
+
+
+def token_bytes(config: Any) -> int:  # noqa: ANN401
+    """Return about how many bytes of activations a token leaves for the backward pass.
+
+    In each layer: some eight vectors of the hidden size and four of the feed-forward size in
+    bfloat16, and what the adapters read (six and one) and the norms (two) in float32.
+    """
+    text = config.get_text_config()
+    hidden, inner = text.hidden_size, text.intermediate_size
+    per_layer = hidden * (2 * 8 + 4 * 8) + inner * (2 * 4 + 4)
+    total: int = text.num_hidden_layers * per_layer
+    return total

@@ -1,0 +1,98 @@
+"""Training by two processes on processors: the same way as one process with the same batches."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from fcpref.core.chains import Limits, Reply, advance, begin, finish
+from fcpref.core.pairs import PairSpec
+from fcpref.core.problems import Problem
+from fcpref.core.tasks import find_task
+from fcpref.errors import TrainingError
+from fcpref.shell import stages
+from fcpref.shell.models import ModelName, load_model, resolve
+from fcpref.shell.trl_trainers import _own_batch
+from fcpref.shell.workspace import Workspace
+from tests.tiny_model import CHATML, byte_tokenizer, save_tiny
+
+TASK = find_task("math.word")
+LAUNCH = ("-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1", "--mixed_precision")
+SETTINGS = (
+    *("dtype=float32", "batch=4", "epochs=3", "learning_rate=5e-3", "max_tokens=2000"),
+    *("lora.rank=4", "sft_weight=0.0"),
+)
+
+
+@frozen(kw_only=True)
+class Data:
+    root: Path
+    student: str
+    pairs: str
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Data:
+    root = tmp_path_factory.mktemp("artifacts")
+    workspace = Workspace(root)
+    problems = stages.make_problems(workspace, "math.word", "train", 9, 3, {})
+    chains = []
+    for problem in problems.values(Problem):
+        for replies in (TASK.oracle(problem), ("Fly()", "Answer(value=1)")):
+            state = begin(TASK.toolbox, problem, (), Limits())
+            for text in replies:
+                state = advance(state, Reply(text=text))
+            chains.append(finish(state, "test", len(chains)))
+    made = workspace.write("chains", chains, parents=(problems.id,))
+    pairs = stages.pairs(workspace, [stages.score(workspace, made)], PairSpec())
+    texts = [problem.text for problem in problems.values(Problem)]
+    folder = tmp_path_factory.mktemp("base")
+    save_tiny(folder, byte_tokenizer([*texts, CHATML], size=500), scale=0.1)
+    return Data(root=root, student=f"path:{folder}", pairs=str(pairs.path))
+
+
+def trained(data: Data, count: int) -> tuple[list[float], Path, str]:
+    """Train by a number of processes; return the losses by step, the adapter, what was printed."""
+    name = f"by-{count}"
+    command = [
+        *(sys.executable, *LAUNCH, "no", "--num_processes", str(count), "-m", "fcpref.cli"),
+        *("--artifacts", str(data.root), "train", "dpo", data.pairs, "--student", data.student),
+        *(part for setting in SETTINGS for part in ("--set", setting)),
+        # Other work than the first run's, so that it is not taken for done.
+        *("--set", f"stop_below={20 + count}", "--name", name),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    log = (data.root / "local" / "logs" / "run.jsonl").read_text().splitlines()
+    begun = max(n for n, line in enumerate(log) if json.loads(line)["event"] == "begin")
+    steps = [json.loads(line) for line in log[begun:]]
+    losses = [step["loss"] for step in steps if step["event"] == "step" and "loss" in step]
+    return losses, data.root / "local" / "adapters" / name, done.stdout
+
+
+def test_two_processes_take_the_same_way_as_one(data):
+    alone, one, _ = trained(data, 1)
+    together, two, printed = trained(data, 2)
+    assert len(alone) == 9
+    assert together == pytest.approx(alone, abs=1e-3)
+    assert max(alone) - min(alone) > 0.05
+    assert printed.count("adapter:") == 1
+    weights = [
+        load_model(resolve(ModelName.parse(f"adapter:{folder}")), dtype="float32").state_dict()
+        for folder in (one, two)
+    ]
+    for name, tensor in weights[0].items():
+        # They are saved in bfloat16.
+        assert weights[1][name].allclose(tensor, atol=5e-3), name
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    assert _own_batch(9) == 3
+    with pytest.raises(TrainingError, match="set batch to a multiple of them"):
+        _own_batch(8)
