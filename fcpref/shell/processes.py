@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def number() -> int:
@@ -32,32 +28,3 @@ def take_device() -> None:
 
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-
-
-def sharded() -> bool:
-    """Tell whether weights will lie in parts on several GPUs (FSDP, ZeRO-3)."""
-    return any(
-        os.environ.get(f"ACCELERATE_USE_{way}", "").lower() == "true"
-        for way in ("FSDP", "DEEPSPEED")
-    )
-
-
-def whole(parameters: Iterator[tuple[str, Any]]) -> dict[str, Any]:
-    """Return named parameters whole, on the CPU; every process must ask.
-
-    Args:
-        parameters: names and tensors, which FSDP may have left in parts on several GPUs.
-    """
-    found = {}
-    for name, parameter in parameters:
-        if hasattr(parameter, "full_tensor"):
-            tensor = parameter.full_tensor()
-        elif hasattr(parameter, "ds_id"):
-            import deepspeed  # type: ignore[import-not-found, unused-ignore]
-
-            with deepspeed.zero.GatheredParameters([parameter]):
-                tensor = parameter.data.clone()
-        else:
-            tensor = parameter.data
-        found[name] = tensor.detach().cpu()
-    return found

@@ -156,9 +156,7 @@ def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec) -> Any:  # noqa: A
     processes.take_device()
     lora = spec.lora
     torch.manual_seed(spec.seed)
-    # Parts of one layer must have one dtype, and adapters are in float32.
-    dtype = "float32" if processes.sharded() else spec.dtype
-    model = load_model(student, dtype=dtype, trainable=True)
+    model = load_model(student, dtype=spec.dtype, trainable=True)
     if student.adapter is not None:
         return _frozen_below(model, lora.first_layer)
     layers = model.config.num_hidden_layers
@@ -214,7 +212,7 @@ def _finish(
         for name, parameter in model.named_parameters()
         if "lora_" in name and ".default" in name
     )
-    weights = processes.whole(own)
+    weights = {name: parameter.detach().cpu() for name, parameter in own}
     if not all(weight.isfinite().all() for weight in weights.values()):
         message = f"the adapter's weights are not finite after {steps} steps; lower learning_rate"
         raise TrainingError(message)

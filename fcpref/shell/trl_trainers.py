@@ -63,7 +63,7 @@ def run_sft(
     longest = max(row.length for row in rows)
     micro, accumulate = _micro_batch(_own_batch(spec.batch), longest, pass_tokens(model))
     watch = _Watch(on_step, limit=math.inf)
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
+    with _quiet(), _any_shape(), tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
             **_common(folder, spec, micro, accumulate, len(rows)), max_length=None, packing=False
         )
@@ -93,11 +93,8 @@ def run_dpo(
     if spec.sft_weight:
         losses, weights = [spec.loss, "sft"], [1.0, spec.sft_weight]
     own = _own_batch(spec.batch)
-    # cuDNN plans its attention anew for each shape of a batch, five times the work itself; and runs
-    # on H100 have ended in NaN with it.
-    torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     score_trained_only(model.get_base_model() if hasattr(model, "get_base_model") else model)
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
+    with _quiet(), _any_shape(), tempfile.TemporaryDirectory() as folder:
         arguments = DPOConfig(
             **_common(folder, spec, own, 1, len(rows)),
             max_length=None,
@@ -204,9 +201,6 @@ class PackedDPOTrainer(DPOTrainer):
         parts = self._prepare_inputs(inputs)["parts"]
         pairs = sum(len(part["input_ids"]) for part in parts)
         shares = [len(part["input_ids"]) / pairs for part in parts]
-        # Where weights lie in parts too, each forward pass is one of all processes.
-        for _ in range(self._most_parts(len(parts)) - len(parts)):
-            parts, shares = [*parts, parts[-1]], [*shares, 0.0]
         total = torch.zeros((), device=self.args.device)
         for number, (part, share) in enumerate(zip(parts, shares, strict=True), start=1):
             # Gradients are exchanged between processes once, with the last part.
@@ -218,12 +212,6 @@ class PackedDPOTrainer(DPOTrainer):
                 self.accelerator.backward(loss)
             total += loss.detach()
         return total
-
-    def _most_parts(self, own: int) -> int:
-        if not processes.sharded():
-            return own
-        counts = self.accelerator.gather(torch.tensor([own], device=self.accelerator.device))
-        return int(counts.max())
 
     def _compute_loss(self, model: Any, inputs: Any, return_outputs: bool) -> Any:  # noqa: ANN401, FBT001
         chains, width = 2 * len(inputs["input_ids"]), _widest(inputs)
@@ -407,6 +395,21 @@ def _own_batch(batch: int) -> int:
 def _own_console(trainer: Any) -> None:  # noqa: ANN401
     # Progress is shown by the caller; the trainer's own printing would break its bars.
     trainer.remove_callback(transformers.trainer_callback.PrinterCallback)
+
+
+@contextlib.contextmanager
+def _any_shape() -> Iterator[None]:
+    """Train without cuDNN's attention.
+
+    It plans anew for each shape of a batch, which on an H100 takes five times as long as the work,
+    and runs of several processes there have ended in NaN with it.
+    """
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    torch.backends.cuda.enable_cudnn_sdp(enabled=False)
+    try:
+        yield
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(enabled=before)
 
 
 @contextlib.contextmanager
