@@ -27,6 +27,7 @@ from typing import (
 )
 
 import attrs
+import msgspec
 from cattrs import (
     BaseValidationError,
     IterableValidationError,
@@ -102,6 +103,33 @@ def _is_floatless(kind: Any) -> bool:  # noqa: ANN401 - any annotation
         return get_origin(kind) in {tuple, Union, UnionType} and all(map(_is_floatless, inner))
     plain = kind in {str, int, bool, type(None), Fraction}
     return plain or (isinstance(kind, type) and issubclass(kind, StrEnum))
+
+
+@functools.cache
+def _is_plain(cls: Any) -> bool:  # noqa: ANN401
+    """Tell whether values can be made by msgspec: it sets fields, and runs nothing else of ours."""
+    if attrs.has(cls):
+        runs = any(one.validator or one.converter for one in attrs.fields(cls))
+        kept = hasattr(cls, "__attrs_post_init__") or hasattr(cls, "_attrs_cached_hash")
+        hints = get_type_hints(cls)
+        inside = (hints[one.name] for one in attrs.fields(cls))
+        return not (runs or kept) and all(map(_is_plain_inside, inside))
+    return False
+
+
+def _is_plain_inside(kind: Any) -> bool:  # noqa: ANN401
+    if attrs.has(kind):
+        return _is_plain(kind)
+    if get_args(kind) and get_origin(kind) is not Literal:
+        inner = (one for one in get_args(kind) if one is not Ellipsis)
+        return get_origin(kind) in {tuple, Union, UnionType} and all(map(_is_plain_inside, inner))
+    return _is_floatless(kind)
+
+
+def _fraction_hook(kind: type, data: object) -> object:
+    if kind is not Fraction:
+        raise _expected(kind.__name__, data)
+    return _fraction(data, kind)
 
 
 def _explain(error: Exception) -> str:
@@ -228,8 +256,17 @@ def _items(
 def _attrs_factory(cls: type[Any]) -> Callable[[object, Any], Any]:
     inner = make_dict_structure_fn(cls, CONVERTER, _cattrs_forbid_extra_keys=True)
     names = {one.name for one in attrs.fields(cls)}
+    kind: Any = cls
+    plain = _is_plain(kind)
 
     def hook(data: object, _: object) -> object:
+        # What comes out as it went in had exactly that type. Most data is such, and soon told so;
+        # the path to what is wrong with the rest is found field by field.
+        if plain:
+            with suppress(msgspec.ValidationError, _WrongData):
+                value = msgspec.convert(data, cls, dec_hook=_fraction_hook)
+                if unstructure(value) == data:
+                    return value
         # cattrs' own hook would read "" or [] as an object without fields.
         if type(data) is dict and data.keys() <= names:
             return inner(data, cls)

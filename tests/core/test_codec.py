@@ -8,6 +8,7 @@ from attrs import evolve, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fcpref.core import codec
 from fcpref.core.canon import canonical_bytes
 from fcpref.core.chains import TEACHER, Chain, Limits, PromptSpec, Turn
 from fcpref.core.codec import structure, unstructure, value_bytes, value_id
@@ -278,3 +279,58 @@ def test_the_short_way_refuses_what_the_long_one_refuses(wrong):
     turn = evolve(Turn(reply="x", outcome=Outcome(text="y")), **wrong)
     with pytest.raises(CanonError):
         value_bytes(turn)
+
+
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-1, 2),
+    st.sampled_from((0.0, 1.0, 2.5, "", "limit", "correct", "chain", "1/2", "x")),
+    st.just([]),
+    st.just({}),
+)
+
+
+def altered(data, draw):
+    """Return plain data with one place of it changed, dropped or added."""
+    if isinstance(data, dict) and data:
+        key = draw(st.sampled_from(sorted(data)))
+        match draw(st.integers(0, 4)):
+            case 0:
+                return {name: value for name, value in data.items() if name != key}
+            case 1:
+                return {**data, "extra": draw(LEAVES)}
+            case _:
+                return {**data, key: altered(data[key], draw)}
+    if isinstance(data, list) and data and draw(st.booleans()):
+        at = draw(st.integers(0, len(data) - 1))
+        return [*data[:at], altered(data[at], draw), *data[at + 1 :]]
+    return draw(LEAVES)
+
+
+@pytest.fixture(scope="module")
+def slowly():
+    """Structure without the short way."""
+
+    def run(data, cls):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(codec, "_is_plain", lambda _: False)
+            patch.setattr(codec, "CONVERTER", codec._configure())
+            return structure(data, cls)
+
+    return run
+
+
+@given(st.one_of(strategies.chains(), strategies.scored_chains()), st.data())
+def test_the_short_way_to_a_value_takes_and_refuses_what_the_long_one_does(slowly, value, data):
+    plain = msgspec.json.decode(canonical_bytes(unstructure(value)))
+    if data.draw(st.booleans()):
+        plain = altered(plain, data.draw)
+    results = []
+    for way in (structure, slowly):
+        try:
+            results.append(way(plain, type(value)))
+        except CodecError as error:
+            results.append(str(error))
+    assert results[0] == results[1]
+    assert type(results[0]) is type(results[1])
