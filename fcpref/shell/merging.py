@@ -131,7 +131,7 @@ def _merged(resolved: ResolvedModel) -> Any:  # noqa: ANN401
     loaded: Any = load_model(resolved, dtype="float32", device="cpu")
     if resolved.adapter is not None:
         _refuse_shared(loaded, resolved)
-        loaded = loaded.merge_and_unload(safe_merge=False)
+        loaded = loaded.merge_and_unload()
     whole = loaded.to(torch.bfloat16)
     for name, weight in whole.state_dict().items():
         if not weight.isfinite().all():
