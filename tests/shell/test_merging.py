@@ -212,6 +212,20 @@ def test_the_card_tells_of_every_run_and_of_the_trials(trained, merged):
     assert str(trained["base"].parent) not in text
 
 
+def test_trials_of_another_model_of_the_same_name_are_not_its_own(tmp_path):
+    workspace = Workspace(tmp_path / "artifacts")
+    test = stages.make_problems(workspace, "math.word", "test", 1)
+    folders = [tmp_path / one / "model" for one in ("one", "two")]
+    for seed, folder in enumerate(folders):
+        save_tiny(folder, byte_tokenizer([CHATML], size=400), seed=seed)
+    trials = stages_models.evaluate(workspace, f"path:{folders[0]}", test)
+    texts = [
+        card(merge_model(workspace, f"path:{folder}", tmp_path / folder.parent.name / "out").folder)
+        for folder in folders
+    ]
+    assert [trials.id[7:23] in text for text in texts] == [True, False]
+
+
 def test_the_card_says_what_is_not_known(name, tmp_path):
     # Another workspace knows neither runs nor trials.
     done = merge_model(Workspace(tmp_path / "artifacts"), name, tmp_path / "out")
