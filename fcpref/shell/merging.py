@@ -172,7 +172,7 @@ def _write_config(path: Path) -> None:
         if rope.get("rope_type", "default") != "default":
             scaling = {key: value for key, value in rope.items() if key != "rope_theta"}
             config.setdefault("rope_scaling", scaling)
-    config["torch_dtype"] = config["dtype"]
+    config["dtype"] = config["torch_dtype"] = "bfloat16"
     _write_json(path, config)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import warnings
@@ -113,6 +114,19 @@ def test_the_tokenizer_is_the_base_s_and_its_template_stands_where_each_reader_l
     ).read_bytes()
     settings = json.loads((merged / "tokenizer_config.json").read_text())
     assert settings["chat_template"] == CHATML == (merged / "chat_template.jinja").read_text()
+
+
+def test_a_template_in_the_settings_alone_is_written_to_its_own_file_too(
+    workspace, trained, tmp_path
+):
+    copy = tmp_path / "base"
+    shutil.copytree(trained["base"], copy)
+    (copy / "chat_template.jinja").unlink()
+    settings = json.loads((copy / "tokenizer_config.json").read_text())
+    (copy / "tokenizer_config.json").write_text(json.dumps({**settings, "chat_template": CHATML}))
+    folder = merge_model(workspace, f"path:{copy}", tmp_path / "out").folder
+    assert (folder / "chat_template.jinja").read_text() == CHATML
+    assert json.loads((folder / "tokenizer_config.json").read_text())["chat_template"] == CHATML
 
 
 def test_names_that_transformers_4_does_not_know_stand_beside_its_own(merged):
@@ -269,9 +283,7 @@ def test_scaled_rotary_embeddings_are_named_as_older_readers_do(workspace, train
     config = json.loads((trained["base"] / "config.json").read_text())
     config["rope_parameters"] |= {"rope_type": "linear", "factor": 2.0}
     copy = tmp_path / "base"
-    copy.mkdir()
-    for path in trained["base"].iterdir():
-        (copy / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(trained["base"], copy)
     (copy / "config.json").write_text(json.dumps(config))
     done = merge_model(workspace, f"path:{copy}", tmp_path / "out")
     written = json.loads((done.folder / "config.json").read_text())
@@ -302,9 +314,7 @@ def test_a_merged_folder_is_replaced_and_any_other_refused(workspace, name, trai
 
 def test_quantised_weights_are_refused(workspace, trained, tmp_path):
     copy = tmp_path / "base"
-    copy.mkdir()
-    for path in trained["base"].iterdir():
-        (copy / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(trained["base"], copy)
     config = json.loads((copy / "config.json").read_text())
     config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
     (copy / "config.json").write_text(json.dumps(config))
@@ -314,9 +324,7 @@ def test_quantised_weights_are_refused(workspace, trained, tmp_path):
 
 def test_weights_that_are_no_numbers_are_refused(workspace, trained, tmp_path):
     copy = tmp_path / "adapter"
-    copy.mkdir()
-    for path in trained["second"][1].iterdir():
-        (copy / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(trained["second"][1], copy)
     weights = load_file(copy / "adapter_model.safetensors")
     weights = {key: weight * float("inf") for key, weight in weights.items()}
     save_file(weights, copy / "adapter_model.safetensors")
