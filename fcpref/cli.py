@@ -928,6 +928,25 @@ def publish(session: Session, artifacts: tuple[str, ...], adapters: tuple[Path, 
     session.show(data, "\n".join(lines))
 
 
+@command("fcpref merge adapter:artifacts/local/adapters/dpo-1 --out student", name="merge")
+@click.argument("model")
+def merge_(session: Session, model: str) -> None:
+    """Write MODEL with its adapter merged, as a folder that servers and converters read.
+
+    The folder has weights in bfloat16, tokenizer, chat template and a model card.
+    """
+    from fcpref.shell.merging import merge_model
+
+    done = merge_model(session.workspace, model, session.out)
+    lines = [*(str(path) for path in done.files), f"path:{done.folder}"]
+    data = {
+        "folder": str(done.folder),
+        "model": f"path:{done.folder}",
+        "files": [str(path) for path in done.files],
+    }
+    session.show(data, "\n".join(lines))
+
+
 @command(
     "fcpref export 90ab --format trl --out pairs-dataset",
     "fcpref export 4c1d --format llamafactory-sft --out chains-dataset",

@@ -21,8 +21,8 @@ from fcpref.errors import UsageError
 from tests.command_line import made_by, refused
 
 COMMANDS = (
-    "augment", "call", "chains", "compare-prompts", "evaluate", "export", "lint", "pairs", "play",
-    "problems", "publish", "recordings", "report", "run", "score", "show", "tasks", "train",
+    "augment", "call", "chains", "compare-prompts", "evaluate", "export", "lint", "merge", "pairs",
+    "play", "problems", "publish", "recordings", "report", "run", "score", "show", "tasks", "train",
     "verify",
 )  # fmt: skip
 START = [sys.executable, "-c", "from fcpref.cli import main; main()"]

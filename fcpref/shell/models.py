@@ -268,7 +268,7 @@ def load_tokenizer(resolved: ResolvedModel) -> PreTrainedTokenizerBase:
     Raises:
         ModelError: The folder's tokenizer cannot be read.
     """
-    with _model_errors(f"cannot load the tokenizer of {resolved.name}"), _quiet():
+    with _model_errors(f"cannot load the tokenizer of {resolved.name}"), quiet():
         from transformers import AutoTokenizer
 
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
@@ -298,7 +298,7 @@ def load_model(
     Raises:
         ModelError: Weights missing, damaged, not fitting, or no such device or dtype.
     """
-    with _model_errors(f"cannot load {resolved.name}"), _quiet():
+    with _model_errors(f"cannot load {resolved.name}"), quiet():
         import transformers
 
         auto: Any = transformers.AutoModelForCausalLM  # its types leave out the report
@@ -434,7 +434,7 @@ def _quiet_hub() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars, warnings or log lines from transformers inside the block."""
     import warnings
 
