@@ -94,6 +94,7 @@ class Resuming:
     def restore_window(self: Any) -> None:
         """Put back what has been measured since the last log."""
         own = self._start.own
+        self._start.common.clear()  # is in place by now, and may be large
         if own:
             self._tr_loss += own["loss"].to(self._tr_loss.device)
             self._globalstep_last_logged = own["logged"]

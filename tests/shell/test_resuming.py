@@ -91,6 +91,8 @@ def test_an_interrupted_run_ends_as_one_that_was_not(
     case = Case(kind, data, tmp_path, None if start == "base" else sft.student)
     for last in (2, 8, 13):  # in the first epoch before a checkpoint, at, and after one
         case.stop(last)
+    weights = torch.load(case.path("step-12") / "run.pt", weights_only=True)["weights"]
+    assert all(".default." in name for name in weights)
     seen: list[tuple[int, float | None]] = []
     case.job = evolve(case.job, on_step=lambda step, _, m: seen.append((step, m.get("loss"))))
     assert case.resume() == case.whole()

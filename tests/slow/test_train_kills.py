@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from attrs import frozen
 
@@ -30,8 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TASK = find_task("math.word")
 KILLS = 4
 SETTINGS = {
-    "sft": ("epochs=20", "learning_rate=5e-3"),
-    "dpo": ("epochs=20", "learning_rate=1e-3"),
+    "sft": ("epochs=8", "learning_rate=5e-3"),
+    "dpo": ("epochs=8", "learning_rate=1e-3"),
 }
 COMMON = ("dtype=float32", "batch=2", "max_tokens=2000", "lora.rank=4")
 
@@ -64,6 +65,18 @@ def data(tmp_path_factory) -> Data:
     return Data(root=root, student=f"path:{folder}", rows={"sft": scores.id, "dpo": pairs.id})
 
 
+def launch(processes: int) -> tuple[str, ...]:
+    words = ("-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1")
+    return (*words, "--mixed_precision", "no", "--num_processes", str(processes))
+
+
+def kill_all(number: int) -> None:
+    """Kill a process and those that it has started."""
+    parent = psutil.Process(number)
+    for process in (parent, *parent.children(recursive=True)):
+        process.kill()
+
+
 @frozen(kw_only=True)
 class Run:
     """A run in a copy of the artifacts."""
@@ -71,12 +84,14 @@ class Run:
     data: Data
     kind: str
     root: Path
+    processes: int = 1
 
     def start(self, hash_seed: int) -> subprocess.Popen[str]:
         if not self.root.exists():
             shutil.copytree(self.data.root, self.root)
         command = [
-            *(sys.executable, "-m", "tests.training_runs", "--artifacts", str(self.root), "train"),
+            *(sys.executable, *(launch(self.processes) if self.processes > 1 else ())),
+            *("-m", "tests.training_runs", "--artifacts", str(self.root), "train"),
             *(self.kind, self.data.rows[self.kind], "--student", self.data.student),
             *(part for one in (*COMMON, *SETTINGS[self.kind]) for part in ("--set", one)),
             *("--name", "out", "--checkpoint-every", "1"),
@@ -115,11 +130,12 @@ class Run:
             while max(self.kept(), default=0) <= before:
                 assert process.poll() is None, process.stderr and process.stderr.read()[-2000:]
                 time.sleep(0.01)
-            time.sleep(random.uniform(0, 1))
+            time.sleep(random.uniform(0, 1.5))
         finally:
-            process.kill()
+            kill_all(process.pid)
             process.communicate()
-        assert 1 <= len(self.kept()) <= 2
+        # Two, and a new one where the kill came before the oldest was removed.
+        assert 1 <= len(self.kept()) <= 3
         return bool(list(self.root.glob("local/checkpoints/*/*/.writing-*")))
 
 
@@ -147,3 +163,21 @@ def test_kills_do_not_change_the_adapter(data, whole, tmp_path, kind):
     assert record == whole[kind]
     assert last < record.steps
     assert cut > 0
+
+
+def test_two_processes_go_on_together(data, tmp_path):
+    whole, _ = Run(data=data, kind="dpo", root=tmp_path / "whole", processes=2).end(hash_seed=1)
+    run = Run(data=data, kind="dpo", root=tmp_path / "killed", processes=2)
+    run.kill(hash_seed=1)
+    files = {path.name for path in run.root.glob("local/checkpoints/*/*/step-*/*")}
+    assert {"process-0.pt", "process-1.pt"} <= files
+    last = max(run.kept())
+    record, said = run.end(hash_seed=2)
+    assert said.count("going on from step") == 1
+    assert f"going on from step {last}," in said
+    assert record == whole
+    # What two have left, one cannot go on from.
+    again = Run(data=data, kind="dpo", root=tmp_path / "again", processes=2)
+    again.kill(hash_seed=1)
+    _, said = Run(data=data, kind="dpo", root=again.root).end(hash_seed=1)
+    assert "another device or number of processes, and not used" in said
