@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -74,7 +75,8 @@ def kill_all(number: int) -> None:
     """Kill a process and those that it has started."""
     parent = psutil.Process(number)
     for process in (parent, *parent.children(recursive=True)):
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 @frozen(kw_only=True)
