@@ -26,8 +26,8 @@ from tests.shell.test_train import DPO, SFT, data, sft  # noqa: F401
 if TYPE_CHECKING:
     from fcpref.core.training import RunRecord
 
-EPOCHS = {"sft": evolve(SFT, epochs=6, batch=2), "dpo": evolve(DPO, epochs=8)}
-"""18 and 24 steps, logged every one or two: checkpoints fall between two logs too."""
+EPOCHS = {"sft": evolve(SFT, epochs=8, batch=2), "dpo": evolve(DPO, epochs=8)}
+"""24 steps, logged at every other one: checkpoints fall between two logs too."""
 
 
 class Killed(Exception):  # noqa: N818
@@ -98,21 +98,21 @@ def test_an_interrupted_run_ends_as_one_that_was_not(
     start,
 ) -> None:
     case = Case(kind, data, tmp_path, None if start == "base" else sft.student)
-    for last in (2, 8, 13):  # in the first epoch before a checkpoint, at, and after one
+    for last in (2, 8, 17):  # in the first epoch before a checkpoint, at, and after one
         case.stop(last)
-    weights = torch.load(case.path("step-12") / "run.pt", weights_only=True)["weights"]
+    weights = torch.load(case.path("step-15") / "run.pt", weights_only=True)["weights"]
     assert all(".default." in name for name in weights)
     seen: list[Any] = []
     case.job = evolve(case.job, on_step=lambda step, _, m: seen.append((step, m, drawn())))
     assert case.resume() == case.whole()
     assert [note.partition(",")[0] for note in case.notes] == [
         "going on from step 6",
-        "going on from step 12",
+        "going on from step 15",
     ]
     every: list[Any] = []
     again = evolve(case.plain, on_step=lambda step, _, m: every.append((step, m, drawn())))
     trained(kind, data, again)
-    assert seen == [one for one in every if one[0] > 12]
+    assert seen == [one for one in every if one[0] > 15]
 
 
 def test_every_step_is_one_to_go_on_from(data, tmp_path) -> None:
