@@ -797,6 +797,12 @@ def show_chains(
 @click.option("--student", default=_STUDENT, show_default=True, help="The model to start from.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Such as lora.rank=8.")
 @click.option("--name", default="", help="Name of the adapter's folder.")
+@click.option(
+    "--checkpoint-every",
+    type=click.IntRange(0),
+    metavar="STEPS",
+    help="Between checkpoints; 0 for none.  [default: two minutes]",
+)
 def train(
     session: Session,
     kind: Any,  # noqa: ANN401 - one of two texts
@@ -804,8 +810,12 @@ def train(
     student: str,
     changes: tuple[str, ...],
     name: str,
+    checkpoint_every: int | None,
 ) -> None:
-    """Train a student on DATA: scores or chains for sft, pairs for dpo."""
+    """Train a student on DATA: scores or chains for sft, pairs for dpo.
+
+    Run again after it was interrupted, it goes on from its last checkpoint.
+    """
     from fcpref.core.training import DpoSpec, SftSpec
     from fcpref.shell import stages_models
     from fcpref.shell.settings import changed, settings
@@ -817,7 +827,9 @@ def train(
     else:
         found = [workspace.locate(one, "pairs") for one in data]
     spec = changed(SftSpec() if kind == "sft" else DpoSpec(), settings(changes))
-    done = stages_models.train(workspace, kind, found, student, spec, name=name)
+    done = stages_models.train(
+        workspace, kind, found, student, spec, name=name, checkpoint_every=checkpoint_every
+    )
     if done is not None:  # one of several processes tells of it
         run, folder = done
         session.give(run, adapter=f"adapter:{folder}")

@@ -22,6 +22,7 @@ from fcpref.core.scores import ScoredChain
 from fcpref.core.training import DpoSpec, RunRecord, SftSpec, trained_replies
 from fcpref.errors import PairError, TrainingError
 from fcpref.shell import processes
+from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.engines.local import LocalModel
 from fcpref.shell.linting import linted_pairs
@@ -233,10 +234,12 @@ def train(
     spec: SftSpec | DpoSpec,
     *,
     name: str = "",
+    checkpoint_every: int | None = None,
 ) -> tuple[Artifact, Path] | None:
     """Train a student; stage ``run``, and the adapter's folder.
 
-    Pairs are checked first, as the student's tokenizer reads them.
+    Pairs are checked first, as the student's tokenizer reads them. A run that was interrupted goes
+    on from its newest checkpoint, to the same adapter.
 
     Nothing is done when a run on the same data, student and specification is there already with
     its adapter.
@@ -248,6 +251,8 @@ def train(
         student: the model to start from, by name.
         spec: an SftSpec or a DpoSpec.
         name: of the adapter's folder; otherwise made from the kind and the run's key.
+        checkpoint_every: optimizer steps between checkpoints under ``local/checkpoints``, which go
+            when the adapter is there; 0 for none, None for one every two minutes.
 
     Returns:
         None in all but the first of several processes, which writes.
@@ -261,8 +266,14 @@ def train(
     ids = tuple(sorted(artifact.id for artifact in data))
     parts = {"data": ids, "student": resolved.revision, "spec": unstructure(spec)}
     key = work_key("run", {"kind": kind, **parts})
+    checkpoints = Checkpoints(
+        folder=workspace.local / "checkpoints" / short(key),
+        every=checkpoint_every,
+        note=workspace.progress.note,
+    )
     done = _trained(workspace, key)
     if done is not None:
+        checkpoints.remove()  # a run killed at its end has left them
         return done
     folder = name or f"{kind}-{short(key, 12)}"
     out = workspace.local / "adapters" / folder
@@ -281,6 +292,7 @@ def train(
                 data=ids,
                 out=out,
                 on_step=on_step,
+                checkpoints=checkpoints,
             )
             run: Any = train_sft if kind == "sft" else train_dpo
             record: RunRecord = run(rows, spec, job)
@@ -298,6 +310,7 @@ def train(
     header = {"sources": _sources(rows)}
     artifact = workspace.write("run", [record], parents=ids, spec=header)
     workspace.record(key, {"id": artifact.id, "adapter": folder})
+    checkpoints.remove()
     return artifact, out
 
 

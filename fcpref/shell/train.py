@@ -30,6 +30,7 @@ from fcpref.core.training import (
 )
 from fcpref.errors import ArtifactError, TrainingError
 from fcpref.shell import processes
+from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.models import (
     ModelName,
     ResolvedModel,
@@ -60,6 +61,8 @@ class TrainingJob:
         out: folder of the adapter.
         on_step: told of each optimizer step: its number, how many there are, and, where they are
             logged, metrics since they were last.
+        checkpoints: where the run leaves them, and goes on from one; none unless given. They stay
+            when it is done.
     """
 
     student: ResolvedModel
@@ -67,6 +70,7 @@ class TrainingJob:
     data: tuple[str, ...]
     out: Path
     on_step: OnStep = lambda _step, _total, _metrics: None
+    checkpoints: Checkpoints | None = None
 
 
 def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRecord:
@@ -90,7 +94,7 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
     from fcpref.shell.trl_trainers import run_sft
 
     model = _adapted(job.student, spec)
-    result = run_sft(model, tokenizer, kept, spec, job.on_step)
+    result = run_sft(model, tokenizer, kept, spec, job.on_step, job.checkpoints)
     return _finish(model, job, spec, [[item] for item in kept], len(encoded), result)
 
 
@@ -127,7 +131,7 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     from fcpref.shell.trl_trainers import run_dpo
 
     model = _adapted(job.student, spec)
-    result = run_dpo(model, tokenizer, kept, spec, job.on_step)
+    result = run_dpo(model, tokenizer, kept, spec, job.on_step, job.checkpoints)
     return _finish(model, job, spec, kept, len(encoded), result)
 
 

@@ -31,11 +31,12 @@ from fcpref.shell.packed_pairs import (
     score_trained_only,
     table,
 )
-from fcpref.shell.training_memory import pass_tokens
+from fcpref.shell.resuming import Resuming, start_of
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Encoded
     from fcpref.core.training import DpoSpec, SftSpec
+    from fcpref.shell.checkpoints import Checkpoints
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 Result = tuple[dict[str, tuple[float, float]], int, str]
@@ -57,17 +58,19 @@ def run_sft(
     rows: Sequence[Encoded],
     spec: SftSpec,
     on_step: OnStep,
+    checkpoints: Checkpoints | None = None,
 ) -> Result:
     """Run TRL's SFTTrainer; return metrics (first, last), steps, and why it stopped early."""
+    start = start_of(checkpoints, model)
     dataset = datasets.Dataset.from_list([_sft_row(row) for row in rows])
     longest = max(row.length for row in rows)
-    micro, accumulate = _micro_batch(_own_batch(spec.batch), longest, pass_tokens(model))
+    micro, accumulate = _micro_batch(_own_batch(spec.batch), longest, start.tokens)
     watch = _Watch(on_step, limit=math.inf)
     with _quiet(), _any_shape(), tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
             **_common(folder, spec, micro, accumulate, len(rows)), max_length=None, packing=False
         )
-        trainer = SFTTrainer(
+        trainer = ResumingSFTTrainer(
             model=model,
             args=arguments,
             train_dataset=dataset,
@@ -75,7 +78,7 @@ def run_sft(
             callbacks=[watch],
         )
         _own_console(trainer)
-        trainer.train()
+        trainer.begin(start)
     return watch.result()
 
 
@@ -85,8 +88,10 @@ def run_dpo(
     rows: Sequence[Sequence[Encoded]],
     spec: DpoSpec,
     on_step: OnStep,
+    checkpoints: Checkpoints | None = None,
 ) -> Result:
     """Run TRL's DPOTrainer on pre-tokenised, masked, packed pairs; see `run_sft`."""
+    start = start_of(checkpoints, model)
     packed = [pack(*both) for both in rows]
     watch = _Watch(on_step, limit=spec.stop_below, beta=spec.beta)
     losses, weights = [spec.loss], [1.0]
@@ -107,12 +112,17 @@ def run_dpo(
             args=arguments,
             train_dataset=datasets.Dataset.from_dict({"pair": range(len(packed))}),
             processing_class=tokenizer,
-            data_collator=PackedCollator(packed, tokenizer.pad_token_id, pass_tokens(model)),
+            data_collator=PackedCollator(packed, tokenizer.pad_token_id, start.tokens),
             callbacks=[watch],
+            reference=start.common.get("references"),
         )
         _own_console(trainer)
-        trainer.train()
+        trainer.begin(start)
     return watch.result()
+
+
+class ResumingSFTTrainer(Resuming, SFTTrainer):
+    """TRL's SFTTrainer, with checkpoints of ours."""
 
 
 class PackedCollator:
@@ -141,19 +151,27 @@ class PackedCollator:
         return batch
 
 
-class PackedDPOTrainer(DPOTrainer):
+class PackedDPOTrainer(Resuming, DPOTrainer):
     """TRL's DPOTrainer on packed pairs: its losses and metrics, our forward pass."""
 
     _signature_columns: Any
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, reference: Any = None, **options: Any) -> None:  # noqa: ANN401
         """Take TRL's options; score all pairs with the reference, once.
 
         TRL would do that too, but keeps the results on disk under a hash of all weights, which
         takes longer than a short run.
+
+        Args:
+            reference: its scores, of shape (2, pairs), where they are known.
+            **options: TRL's.
         """
         super().__init__(**options)
-        self.train_dataset = self._with_reference(self.train_dataset)
+        self.reference = self._scored_by_reference() if reference is None else reference
+        rows: Any = self.train_dataset
+        for column, values in zip(_REFERENCE, self.reference.tolist(), strict=True):
+            rows = rows.add_column(column, values)
+        self.train_dataset = rows
         self.precompute_ref_logps = True
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401
@@ -162,10 +180,14 @@ class PackedDPOTrainer(DPOTrainer):
     def _set_signature_columns_if_needed(self) -> None:
         self._signature_columns = ["pair", *_REFERENCE]
 
-    def _with_reference(self, dataset: Any) -> Any:  # noqa: ANN401
-        """Return the rows with the reference's log-probabilities; alike in length together."""
+    def references(self) -> torch.Tensor:
+        """Return the reference's scores, so that a run that goes on has the same ones."""
+        return self.reference
+
+    def _scored_by_reference(self) -> torch.Tensor:
+        """Return the reference's log-probabilities of all pairs; alike in length together."""
         collator: Any = self.data_collator
-        found = torch.zeros(len(_REFERENCE), len(dataset))
+        found = torch.zeros(len(_REFERENCE), len(collator.pairs))
         # The same groups for all, though one may have less memory free than another.
         budgets = torch.tensor([collator.budget], device=self.accelerator.device)
         least = int(self.accelerator.gather(budgets).min())
@@ -177,10 +199,8 @@ class PackedDPOTrainer(DPOTrainer):
             logps = self.compute_ref_log_probs(self.model, batch)
             found[:, group] = torch.stack(logps).float().cpu()
         # Each process has filled in its own places.
-        found = self.accelerator.reduce(found.to(self.accelerator.device), "sum").cpu()
-        for column, values in zip(_REFERENCE, found.tolist(), strict=True):
-            dataset = dataset.add_column(column, values)
-        return dataset
+        whole: torch.Tensor = self.accelerator.reduce(found.to(self.accelerator.device), "sum")
+        return whole.cpu()
 
     def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:  # noqa: ANN401
         """Return the reference's log-probabilities of the chosen and of the rejected chains."""
@@ -293,6 +313,11 @@ class _Watch(TrainerCallback):
         self.history: list[dict[str, float]] = []
         self.steps = 0
         self.stopped = ""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ANN401, ARG002
+        # Of a run that goes on, what was logged before is in the state.
+        self.history = [entry for entry in state.log_history if "loss" in entry]
+        self.steps = state.global_step
 
     def on_log(
         self,

@@ -486,6 +486,40 @@ def test_a_run_is_not_done_again_unless_its_adapter_has_changed(workspace, score
     assert len(trainer) == 3
 
 
+@pytest.mark.usefixtures("trainer")
+def test_checkpoints_are_of_one_run_and_go_when_its_adapter_is_there(
+    workspace, scores, monkeypatch
+):
+    seen = []
+    real = stages_models.train_sft
+
+    def train_sft(rows, spec, job):
+        job.checkpoints.write(1, {"run.pt": b"weights"}, {})
+        seen.append(job.checkpoints)
+        if len(seen) < 3:
+            raise KeyboardInterrupt
+        return real(rows, spec, job)
+
+    def train(epochs):
+        spec = changed(SftSpec(), {"epochs": epochs})
+        return stages.train(workspace, "sft", [scores], "hub:a/b", spec, checkpoint_every=7)
+
+    monkeypatch.setattr(stages_models, "train_sft", train_sft)
+    for epochs in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            train(epochs)
+    train(1)
+    assert seen[0].folder == seen[2].folder != seen[1].folder
+    assert {one.folder.parent for one in seen} == {workspace.local / "checkpoints"}
+    assert {one.every for one in seen} == {7}
+    assert [one.folder.exists() for one in seen] == [False, True, False]
+    # A run that was killed after its end and before this is done is not trained again.
+    seen[0].write(1, {"run.pt": b"weights"}, {})
+    train(1)
+    assert len(seen) == 3
+    assert not seen[0].folder.exists()
+
+
 def test_trials_number_samples_after_greedy_ones(workspace, chains):
     trials = stages.make_trials(workspace, [chains], greedy=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ from fcpref.shell.workspace import Workspace
 from tests.tiny_model import CHATML, byte_tokenizer, save_tiny
 
 TASK = find_task("math.word")
-LAUNCH = ("-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1", "--mixed_precision")
+# On processors `accelerate launch` starts one process only, whatever it is told.
+LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node")
 SETTINGS = (
     *("dtype=float32", "batch=4", "epochs=3", "learning_rate=5e-3", "max_tokens=2000"),
     *("lora.rank=4", "sft_weight=0.0"),
@@ -60,13 +62,14 @@ def trained(data: Data, count: int) -> tuple[list[float], Path, str]:
     """Train by a number of processes; return the losses by step, the adapter, what was printed."""
     name = f"by-{count}"
     command = [
-        *(sys.executable, *LAUNCH, "no", "--num_processes", str(count), "-m", "fcpref.cli"),
+        *(sys.executable, *LAUNCH, str(count), "-m", "fcpref.cli"),
         *("--artifacts", str(data.root), "train", "dpo", data.pairs, "--student", data.student),
         *(part for setting in SETTINGS for part in ("--set", setting)),
         # Other work than the first run's, so that it is not taken for done.
         *("--set", f"stop_below={20 + count}", "--name", name),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    on_cpu = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=on_cpu)
     assert done.returncode == 0, done.stderr[-2000:]
     log = (data.root / "local" / "logs" / "run.jsonl").read_text().splitlines()
     begun = max(n for n, line in enumerate(log) if json.loads(line)["event"] == "begin")
