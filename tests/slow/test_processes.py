@@ -42,7 +42,7 @@ class Data:
 def data(tmp_path_factory) -> Data:
     root = tmp_path_factory.mktemp("artifacts")
     workspace = Workspace(root)
-    problems = stages.make_problems(workspace, "math.word", "train", 9, 3, {})
+    problems = stages.make_problems(workspace, "math.word", "train", 8, 3, {})
     chains = []
     for problem in problems.values(Problem):
         for replies in (TASK.oracle(problem), ("Fly()", "Answer(value=1)")):
@@ -81,7 +81,8 @@ def trained(data: Data, count: int) -> tuple[list[float], Path, str]:
 def test_two_processes_take_the_same_way_as_one(data):
     alone, one, _ = trained(data, 1)
     together, two, printed = trained(data, 2)
-    assert len(alone) == 9
+    # Whole batches only: of a last one in part, each process would get rows of its own again.
+    assert len(alone) == 6
     assert together == pytest.approx(alone, abs=1e-3)
     assert max(alone) - min(alone) > 0.05
     assert printed.count("adapter:") == 1
