@@ -1,32 +1,50 @@
-"""``fcpref`` with slow writing of checkpoints: ``python -m tests.training_runs ARGUMENTS``.
-
-A kill at a random moment then finds one half written.
-"""
+"""What tests of whole training runs train on: a tiny student, scores and pairs of few problems."""
 
 from __future__ import annotations
 
-import os
-import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fcpref.cli import main
-from fcpref.shell import checkpoints
+from attrs import frozen
+
+from fcpref.core.chains import Limits, Reply, advance, begin, finish
+from fcpref.core.pairs import PairSpec
+from fcpref.core.problems import Problem
+from fcpref.core.tasks import find_task
+from fcpref.shell import stages
+from fcpref.shell.workspace import Workspace
+from tests.tiny_model import CHATML, byte_tokenizer, save_tiny
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-_PAUSE = 0.02
+    from pytest import TempPathFactory  # noqa: PT013 - for its type
 
 
-def write_slowly(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        for half in (data[: len(data) // 2], data[len(data) // 2 :]):
-            file.write(half)
-            file.flush()
-            time.sleep(_PAUSE)
-        os.fsync(file.fileno())
+@frozen(kw_only=True)
+class Data:
+    """Where the artifacts are, the student's name, and ids of scores (sft) and pairs (dpo)."""
+
+    root: Path
+    student: str
+    rows: dict[str, str]
 
 
-if __name__ == "__main__":
-    checkpoints.write_synced = write_slowly
-    main()
+def training_data(folders: TempPathFactory, problems: int) -> Data:
+    """Make a correct and an incorrect chain of each of some problems, scored and paired."""
+    task = find_task("math.word")
+    root = folders.mktemp("artifacts")
+    workspace = Workspace(root)
+    made = stages.make_problems(workspace, "math.word", "train", problems, 3, {})
+    chains = []
+    for problem in made.values(Problem):
+        for replies in (task.oracle(problem), ("Fly()", "Answer(value=1)")):
+            state = begin(task.toolbox, problem, (), Limits())
+            for text in replies:
+                state = advance(state, Reply(text=text))
+            chains.append(finish(state, "test", len(chains)))
+    written = workspace.write("chains", chains, parents=(made.id,))
+    scores = stages.score(workspace, written)
+    pairs = stages.pairs(workspace, [scores], PairSpec())
+    texts = [problem.text for problem in made.values(Problem)]
+    folder = folders.mktemp("base")
+    save_tiny(folder, byte_tokenizer([*texts, CHATML], size=500), scale=0.1)
+    return Data(root=root, student=f"path:{folder}", rows={"sft": scores.id, "dpo": pairs.id})

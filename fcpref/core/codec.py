@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
 from fractions import Fraction
-from functools import cache
 from reprlib import repr as brief
 from types import UnionType
 from typing import (
@@ -162,7 +161,7 @@ def _member(data: object, cls: type[StrEnum]) -> StrEnum:
     return found
 
 
-@cache
+@functools.cache
 def _members(cls: type[StrEnum]) -> dict[str, StrEnum]:
     return {one.value: one for one in cls}
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from fcpref.core.codec import structure
-from fcpref.core.problems import Problem, problem_id
+from fcpref.core.problems import Problem, normalised, problem_id
 from fcpref.core.tasks import REWRITES, TASKS, Drop, Rewrite, find_task, rewritten
-from fcpref.core.tasks.rewriting import plain
 from fcpref.errors import CodecError, ProblemError, UsageError
 from fcpref.shell.progress import SILENT, Progress
 from fcpref.shell.versions import redone, versions_of
@@ -121,7 +120,7 @@ def augmented(
         spec: how.
         progress: shows how far it is.
     """
-    texts = {plain(problem.text) for problem in problems}
+    texts = {normalised(problem.text) for problem in problems}
     made: list[Problem] = []
     dropped: Counter[str] = Counter()
     with progress.bar("rewrites", len(problems) * spec.copies) as bar:
@@ -132,10 +131,10 @@ def augmented(
                 bar.advance()
                 if isinstance(new, Drop):
                     dropped[new.value] += 1
-                elif plain(new.text) in texts:
+                elif normalised(new.text) in texts:
                     dropped[DUPLICATE] += 1
                 else:
-                    texts.add(plain(new.text))
+                    texts.add(normalised(new.text))
                     made.append(new)
     return Augmented(problems=tuple(made), dropped=dict(sorted(dropped.items())))
 

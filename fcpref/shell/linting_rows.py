@@ -15,9 +15,11 @@ from fcpref.core.pairs import (
     lint_rows,
 )
 from fcpref.core.pairs.row_rules import schemas, sides
+from fcpref.core.prefixes import shared_length
 from fcpref.core.training import DpoSpec
 from fcpref.errors import ArtifactError, PairError, ProblemError
 from fcpref.shell.linting import Linted, Remembering, since, with_tokens
+from fcpref.shell.row_files import files_of
 from fcpref.shell.rows import json_rows
 
 if TYPE_CHECKING:
@@ -89,13 +91,11 @@ def read_rows(path: Path) -> list[PreferenceRow]:
     """
     if not path.is_dir():
         return list(_read(path, path.name))
-    found = [one for suffix in _SUFFIXES for one in sorted(path.rglob(f"*{suffix}"))]
-    files: dict[Path, Path] = {}
-    for one in found:
-        files.setdefault(one.with_suffix(""), one)
-    if not files:
-        raise ArtifactError(f"{path}: holds no .parquet and no .jsonl; give a folder of rows")
-    return [row for one in sorted(files.values()) for row in _read(one, str(one.relative_to(path)))]
+    try:
+        files = files_of(path, _SUFFIXES)
+    except ProblemError as error:
+        raise ArtifactError(str(error)) from None
+    return [row for one in files for row in _read(one, str(one.relative_to(path)))]
 
 
 def _read(path: Path, name: str) -> Iterator[PreferenceRow]:
@@ -147,7 +147,7 @@ def _encoded(tokenizer: Remembering, row: PreferenceRow) -> EncodedPair:
             ) from None
     sides_of = [
         Encoded(prompt=opening, completion=rest, mask=(True,) * len(rest))
-        for rest in (ids[_shared(opening, ids) :] for ids in whole)
+        for rest in (ids[shared_length(opening, ids) :] for ids in whole)
     ]
     said = json.dumps([prompt, chosen, rejected], ensure_ascii=False)
     return EncodedPair(
@@ -175,8 +175,3 @@ def _chat(
 
 def _ids(tokenizer: Remembering, text: str) -> tuple[int, ...]:
     return tokenizer(text, add_special_tokens=False)["input_ids"]
-
-
-def _shared(first: Sequence[int], second: Sequence[int]) -> int:
-    both = enumerate(zip(first, second, strict=False))
-    return next((at for at, (a, b) in both if a != b), min(len(first), len(second)))

@@ -14,7 +14,7 @@ from fcpref.shell.rows import NoJsonError, decode, json_rows
 from fcpref.shell.store import file_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
@@ -45,10 +45,13 @@ class FileRow:
         return f"{self.file}, {self.unit} {self.number}"
 
 
-def files_of(path: Path) -> list[Path]:
+def files_of(path: Path, suffixes: Sequence[str] = _SUFFIXES) -> list[Path]:
     """Return a file, or the files of a folder in order; one of each name.
 
-    An exported dataset has the same rows as JSON Lines and as Parquet; the former are taken.
+    Args:
+        path: the file or folder.
+        suffixes: of files in a folder, those first that are taken where the same rows are there
+            twice: an exported dataset has them as JSON Lines and as Parquet.
 
     Raises:
         ProblemError: the folder has none.
@@ -56,13 +59,13 @@ def files_of(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     found: dict[Path, Path] = {}
-    for suffix in _SUFFIXES:
+    for suffix in suffixes:
         for file in sorted(path.rglob(f"*{suffix}")):
             hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
             if not hidden and file.name not in _ABOUT:
                 found.setdefault(file.with_suffix(""), file)
     if not found:
-        raise ProblemError(f"{path}: has no rows; give a folder of {', '.join(_SUFFIXES)} files")
+        raise ProblemError(f"{path}: has no rows; give a folder of {', '.join(suffixes)} files")
     return [found[name] for name in sorted(found)]
 
 

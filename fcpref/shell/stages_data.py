@@ -10,7 +10,7 @@ from attrs import fields, frozen
 from fcpref.core.canon import content_id, short
 from fcpref.core.chains import Chain, Limits, PromptSpec
 from fcpref.core.codec import structure, unstructure
-from fcpref.core.problems import Problem, Split, problem_id
+from fcpref.core.problems import Problem, Split, normalised, problem_id
 from fcpref.core.problems.problem import SPLITS
 from fcpref.core.scores import MEASURES, ScoredChain, Verdict
 from fcpref.core.seeds import derive
@@ -176,7 +176,7 @@ def _generated(
             except CodecError as error:
                 raise UsageError(f"{task.name}: a knob cannot be used: {error}") from None
             # The same text twice in one set would be one problem counted twice.
-            kept.setdefault(" ".join(problem.text.casefold().split()), problem)
+            kept.setdefault(normalised(problem.text), problem)
             bar.to(len(kept))
             if len(kept) == count:
                 return list(kept.values())

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fcpref.core.chains import Limits
 from fcpref.core.logic import Not, as_rule, evaluate, parse
+from fcpref.core.problems import normalised
 from fcpref.core.problems.algebra_words import WORDS as ALGEBRA_WORDS
 from fcpref.core.problems.deduction_words import VOCABULARIES
 from fcpref.core.problems.english import phrasings, say, say_rule
@@ -25,7 +26,6 @@ from fcpref.core.problems.word_names import PEOPLE
 from fcpref.core.problems.world_words import WORDS
 from fcpref.core.seeds import derive
 from fcpref.core.tasks import REWRITES, TASKS, Drop, find_task, rewritten
-from fcpref.core.tasks.rewriting import plain
 from tests.by_z3 import entails, equivalent
 
 GENERATED = ("fol.deduction", "fol.models", "fol.forms", "math.word", "math.algebra")
@@ -76,7 +76,7 @@ def test_a_rewrite_keeps_all_but_the_words(case, wanted, seed, copy):
     made = made_of(task, problem, wanted, seed, copy)
     for name in ("task", "split", "index", "difficulty", "gold"):
         assert getattr(made, name) == getattr(problem, name)
-    assert plain(made.text) != plain(problem.text)
+    assert normalised(made.text) != normalised(problem.text)
     form = task.form(made)
     assert form == task.form(problem)
     assert split_of(HASHED.get(task.name, lambda one: one)(form)) == problem.split

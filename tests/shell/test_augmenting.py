@@ -11,8 +11,7 @@ from click.testing import CliRunner
 from fcpref.cli import main
 from fcpref.core.canon import canonical_bytes
 from fcpref.core.pairs import PairSpec
-from fcpref.core.problems import Problem
-from fcpref.core.tasks.rewriting import plain
+from fcpref.core.problems import Problem, normalised
 from fcpref.errors import ProblemError, UsageError
 from fcpref.shell import stages
 from fcpref.shell.augmenting import Augmented, AugmentSpec, augmented
@@ -60,7 +59,7 @@ def test_the_artifact_says_what_it_was_made_from(workspace, problems):
     before, after = problems.values(Problem), made.values(Problem)
     assert Counter(one.index for one in after) == {one.index: 2 for one in before}
     assert {one.split for one in after} == {"train"}
-    texts = [plain(one.text) for one in (*before, *after)]
+    texts = [normalised(one.text) for one in (*before, *after)]
     assert len(set(texts)) == len(texts) == 18
     assert stages.augment(workspace, problems, BOTH, copies=2, seed=7).id == made.id
     assert stages.augment(workspace, problems, BOTH, copies=2, seed=8).id != made.id
@@ -92,7 +91,7 @@ def test_what_has_the_text_of_another_is_dropped_whatever_the_order(workspace):
     assert found.dropped["a duplicate"] > 20
     assert len(found.problems) + sum(found.dropped.values()) == 4 * 30
     assert augmented(values[::-1], spec) == found
-    texts = [plain(one.text) for one in (*values, *found.problems)]
+    texts = [normalised(one.text) for one in (*values, *found.problems)]
     assert len(set(texts)) == len(texts)
 
 

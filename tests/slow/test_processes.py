@@ -6,23 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from attrs import frozen
 
-from fcpref.core.chains import Limits, Reply, advance, begin, finish
-from fcpref.core.pairs import PairSpec
-from fcpref.core.problems import Problem
-from fcpref.core.tasks import find_task
 from fcpref.errors import TrainingError
-from fcpref.shell import stages
 from fcpref.shell.models import ModelName, load_model, resolve
 from fcpref.shell.trl_trainers import _own_batch
-from fcpref.shell.workspace import Workspace
-from tests.tiny_model import CHATML, byte_tokenizer, save_tiny
+from tests.training_runs import Data, training_data
 
-TASK = find_task("math.word")
+if TYPE_CHECKING:
+    from pathlib import Path
+
 # On processors `accelerate launch` starts one process only, whatever it is told.
 LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node")
 SETTINGS = (
@@ -31,31 +26,9 @@ SETTINGS = (
 )
 
 
-@frozen(kw_only=True)
-class Data:
-    root: Path
-    student: str
-    pairs: str
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Data:
-    root = tmp_path_factory.mktemp("artifacts")
-    workspace = Workspace(root)
-    problems = stages.make_problems(workspace, "math.word", "train", 8, 3, {})
-    chains = []
-    for problem in problems.values(Problem):
-        for replies in (TASK.oracle(problem), ("Fly()", "Answer(value=1)")):
-            state = begin(TASK.toolbox, problem, (), Limits())
-            for text in replies:
-                state = advance(state, Reply(text=text))
-            chains.append(finish(state, "test", len(chains)))
-    made = workspace.write("chains", chains, parents=(problems.id,))
-    pairs = stages.pairs(workspace, [stages.score(workspace, made)], PairSpec())
-    texts = [problem.text for problem in problems.values(Problem)]
-    folder = tmp_path_factory.mktemp("base")
-    save_tiny(folder, byte_tokenizer([*texts, CHATML], size=500), scale=0.1)
-    return Data(root=root, student=f"path:{folder}", pairs=str(pairs.path))
+    return training_data(tmp_path_factory, 8)
 
 
 def trained(data: Data, count: int) -> tuple[list[float], Path, str]:
@@ -63,7 +36,15 @@ def trained(data: Data, count: int) -> tuple[list[float], Path, str]:
     name = f"by-{count}"
     command = [
         *(sys.executable, *LAUNCH, str(count), "-m", "fcpref.cli"),
-        *("--artifacts", str(data.root), "train", "dpo", data.pairs, "--student", data.student),
+        *(
+            "--artifacts",
+            str(data.root),
+            "train",
+            "dpo",
+            data.rows["dpo"],
+            "--student",
+            data.student,
+        ),
         *(part for setting in SETTINGS for part in ("--set", setting)),
         # Other work than the first run's, so that it is not taken for done.
         *("--set", f"stop_below={20 + count}", "--name", name),

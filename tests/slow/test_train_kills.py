@@ -13,21 +13,14 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from fcpref.core.chains import Limits, Reply, advance, begin, finish
-from fcpref.core.pairs import PairSpec
-from fcpref.core.problems import Problem
-from fcpref.core.tasks import find_task
 from fcpref.core.training import RunRecord
-from fcpref.shell import stages
 from fcpref.shell.store import file_hash, read_artifact
-from fcpref.shell.workspace import Workspace
-from tests.tiny_model import CHATML, byte_tokenizer, save_tiny
+from tests.training_runs import Data, training_data
 
 if sys.platform == "win32":
     pytest.skip("needs SIGKILL", allow_module_level=True)
 
 ROOT = Path(__file__).resolve().parents[2]
-TASK = find_task("math.word")
 KILLS = 3
 SETTINGS = {
     "sft": ("epochs=8", "learning_rate=5e-3"),
@@ -36,32 +29,9 @@ SETTINGS = {
 COMMON = ("dtype=float32", "batch=2", "max_tokens=2000", "lora.rank=4")
 
 
-@frozen(kw_only=True)
-class Data:
-    root: Path
-    student: str
-    rows: dict[str, str]
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Data:
-    root = tmp_path_factory.mktemp("artifacts")
-    workspace = Workspace(root)
-    problems = stages.make_problems(workspace, "math.word", "train", 9, 3, {})
-    chains = []
-    for problem in problems.values(Problem):
-        for replies in (TASK.oracle(problem), ("Fly()", "Answer(value=1)")):
-            state = begin(TASK.toolbox, problem, (), Limits())
-            for text in replies:
-                state = advance(state, Reply(text=text))
-            chains.append(finish(state, "test", len(chains)))
-    made = workspace.write("chains", chains, parents=(problems.id,))
-    scores = stages.score(workspace, made)
-    pairs = stages.pairs(workspace, [scores], PairSpec())
-    texts = [problem.text for problem in problems.values(Problem)]
-    folder = tmp_path_factory.mktemp("base")
-    save_tiny(folder, byte_tokenizer([*texts, CHATML], size=500), scale=0.1)
-    return Data(root=root, student=f"path:{folder}", rows={"sft": scores.id, "dpo": pairs.id})
+    return training_data(tmp_path_factory, 9)
 
 
 @frozen(kw_only=True)

@@ -3,7 +3,7 @@
 from fcpref.core.chains.chat import chat_rows, template_rows, told, wire_rows
 from fcpref.core.chains.encoded import Encoded
 from fcpref.core.chains.exemplars import Choice, Exemplar
-from fcpref.core.chains.loop import ChainState, advance, begin, finish, messages
+from fcpref.core.chains.loop import ChainState, advance, begin, finish, messages, retrace
 from fcpref.core.chains.prompts import (
     STUDENT,
     TEACHER,
@@ -13,7 +13,17 @@ from fcpref.core.chains.prompts import (
     schemas,
     shown,
 )
-from fcpref.core.chains.values import Chain, Limits, Message, Reply, Stop, Turn, chain_id, replay
+from fcpref.core.chains.values import (
+    Chain,
+    Limits,
+    Message,
+    Reply,
+    Stop,
+    Turn,
+    chain_id,
+    replay,
+    replies_of,
+)
 
 __all__ = [
     "STUDENT",
@@ -38,6 +48,8 @@ __all__ = [
     "prompt_of",
     "render",
     "replay",
+    "replies_of",
+    "retrace",
     "schemas",
     "shown",
     "template_rows",

@@ -16,7 +16,7 @@ from fcpref.core.functions import Grammar, Memory, Toolbox, read_call
 from fcpref.core.problems import Problem, problem_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 @frozen(kw_only=True)
@@ -74,6 +74,13 @@ def advance(state: ChainState, reply: Reply) -> ChainState:
     turn = Turn(reply=reply.text, outcome=effect.outcome, tokens=reply.tokens)
     after = evolve(state, memory=effect.memory, turns=(*state.turns, turn))
     return evolve(after, stop=_stop(after))
+
+
+def retrace(state: ChainState, turns: Iterable[Turn]) -> ChainState:
+    """Execute recorded replies again, with the tokens that they had."""
+    for turn in turns:
+        state = advance(state, Reply(text=turn.reply, tokens=turn.tokens))
+    return state
 
 
 def finish(state: ChainState, source: str, sample: int, completed_from: int | None = None) -> Chain:

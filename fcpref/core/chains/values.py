@@ -106,6 +106,11 @@ class Chain:
         return self.completed_from is None
 
 
+def replies_of(chain: Chain) -> tuple[str, ...]:
+    """Return what was replied, in order."""
+    return tuple(turn.reply for turn in chain.turns)
+
+
 def chain_id(chain: Chain) -> str:
     """Return the content id of a chain."""
     return value_id(chain)

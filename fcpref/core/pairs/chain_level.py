@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fcpref.core.chains import replies_of
 from fcpref.core.pairs.choice import best_first, hardest
 from fcpref.core.pairs.values import PairSpec, PreferencePair
 from fcpref.core.seeds import derive
@@ -30,7 +31,7 @@ def chain_level(
     del problem
     distinct: dict[tuple[str, ...], ScoredChain] = {}
     for item in chains:
-        distinct.setdefault(tuple(turn.reply for turn in item.chain.turns), item)
+        distinct.setdefault(replies_of(item.chain), item)
     chosen = [item for item in distinct.values() if item.score.correct]
     rejected = [i for i in distinct.values() if not i.score.correct and i.chain.turns]
     if not (chosen and rejected):

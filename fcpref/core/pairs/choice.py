@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fcpref.core.chains import replies_of
+from fcpref.core.prefixes import shared_length
 from fcpref.core.scores import Verdict
 
 if TYPE_CHECKING:
@@ -35,17 +37,9 @@ def hardest(chosen: ScoredChain, rejected: Sequence[ScoredChain]) -> ScoredChain
         chosen: the correct chain.
         rejected: the incorrect ones, at least one.
     """
+    begun = replies_of(chosen.chain)
 
     def rank(item: ScoredChain) -> tuple[int, int]:
-        return -shared(chosen, item), _CLOSEST.index(item.score.verdict)
+        return -shared_length(begun, replies_of(item.chain)), _CLOSEST.index(item.score.verdict)
 
     return min(rejected, key=rank)
-
-
-def shared(first: ScoredChain, second: ScoredChain) -> int:
-    """Return how many replies two chains begin with together."""
-    both = zip(first.chain.turns, second.chain.turns, strict=False)
-    return next(
-        (at for at, (a, b) in enumerate(both) if a.reply != b.reply),
-        min(len(first.chain.turns), len(second.chain.turns)),
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from fcpref.core.chains import Limits, Reply, advance, begin, finish
+from fcpref.core.chains import Limits, Reply, advance, begin, finish, retrace
 from fcpref.core.functions import Call, FailureCode, show_call
 from fcpref.core.functions.grammars import parse
 from fcpref.core.pairs.corruption_spots import Spot
@@ -153,14 +153,12 @@ def _pair(kind: Corruption, chain: Chain, spot: Spot, text: str) -> PreferencePa
     tokens = 1 + sum(turn.tokens for turn in chain.turns)
     limits = Limits(calls=count, failures=count, tokens=tokens, reply_tokens=1)
     state = begin(spot.toolbox, spot.problem, (), limits, chain.grammar)
-    for turn in chain.turns[:at]:
-        state = advance(state, Reply(text=turn.reply, tokens=turn.tokens))
+    state = retrace(state, chain.turns[:at])
     state = advance(state, Reply(text=text))
     code = state.turns[at].outcome.code
     if code not in _told(kind, spot, code):
         return None
-    for turn in chain.turns[at + 1 :]:
-        state = advance(state, Reply(text=turn.reply, tokens=turn.tokens))
+    state = retrace(state, chain.turns[at + 1 :])
     score = task.score_state(state)
     if score.correct:
         return None

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fcpref.core.problems import normalised
 from fcpref.core.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from fcpref.core.problems import Problem
-
-
-def normalised(text: str) -> str:
-    """Return a text without differences of case and white space."""
-    return " ".join(text.casefold().split())
 
 
 def same_text(

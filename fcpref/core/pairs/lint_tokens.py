@@ -6,7 +6,7 @@ turn by turn, so what only a cut or a whole chat encoded at once would spoil is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -14,6 +14,7 @@ from attrs import frozen
 from fcpref.core.chains import Encoded
 from fcpref.core.pairs.findings import Finding, LengthBias, Trained, error, warning
 from fcpref.core.pairs.lint_lengths import biased, length_bias
+from fcpref.core.prefixes import shared_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,8 +118,9 @@ def same_when_cut(pair: EncodedPair, max_tokens: int) -> Finding | None:
     chosen, rejected = pair.chosen.ids, pair.rejected.ids
     if chosen == rejected or chosen[:max_tokens] != rejected[:max_tokens]:
         return None
+    at = shared_length(chosen, rejected) + 1
     text = (
-        f"chosen and rejected first differ at token {_shared(chosen, rejected) + 1}, so cut at "
+        f"chosen and rejected first differ at token {at}, so cut at "
         f"{max_tokens} they are the same; raise max_tokens or drop the pair"
     )
     return warning("same_when_cut", pair.pair, text)
@@ -132,7 +134,7 @@ def prompt_prefix(pair: EncodedPair, max_tokens: int) -> Finding | None:
         "rejected": (pair.rejected.prompt, pair.rejected_text),
     }
     for side, (prompt, whole) in sides.items():
-        shared = _shared(prompt, whole)
+        shared = shared_length(prompt, whole)
         if shared < len(prompt):
             text = (
                 f"with the {side} chain as one text, token {shared + 1} of the prompt's "
@@ -213,9 +215,3 @@ def _of_set(trained: Trained, shortest: int, max_tokens: int) -> Iterator[Findin
 
 def _length(pair: EncodedPair) -> int:
     return max(pair.chosen.length, pair.rejected.length)
-
-
-def _shared(first: Sequence[int], second: Sequence[int]) -> int:
-    """Return how many tokens two sequences begin with together."""
-    pairs = zip(first, second, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))

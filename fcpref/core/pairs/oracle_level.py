@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from fcpref.core.chains import Limits, Reply, advance, begin, finish, replay
+from fcpref.core.chains import Limits, Reply, advance, begin, finish, retrace
 from fcpref.core.functions import translate
 from fcpref.core.pairs.deciding import deciding
 from fcpref.core.pairs.values import PairSpec, PreferencePair
@@ -80,13 +80,11 @@ def _completed(chain: Chain, problem: Problem, at: int) -> Chain | None:
     if task.resume is None:
         return None
     toolbox = task.toolbox.without(chain.without)
-    _, memory = replay((turn.reply for turn in chain.turns[:at]), toolbox, problem, chain.grammar)
     # The prefix was within the limits that it was sampled with, which may be wider in failures.
     limits = evolve(Limits(), failures=len(chain.turns) + 1)
     state = begin(toolbox, problem, (), limits, chain.grammar)
-    for turn in chain.turns[:at]:
-        state = advance(state, Reply(text=turn.reply, tokens=turn.tokens))
-    for text in task.resume(memory):
+    state = retrace(state, chain.turns[:at])
+    for text in task.resume(state.memory):
         state = advance(state, Reply(text=translate(text, chain.grammar)))
     made = finish(state, f"{chain.source}+oracle", chain.sample)
     if not task.score(made, problem).correct or made.turns[at].reply == chain.turns[at].reply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fcpref.core.chains import Limits, Reply, advance, begin, finish
+from fcpref.core.chains import Limits, Reply, advance, begin, finish, retrace
 from fcpref.core.pairs.values import PairSpec, PreferencePair
 from fcpref.core.seeds import derive
 from fcpref.core.tasks import find_task
@@ -58,8 +58,7 @@ def _pair(item: ScoredChain, problem: Problem, at: int) -> PreferencePair | None
     tokens = 1 + sum(turn.tokens for turn in chain.turns[: at + 2])
     limits = Limits(calls=at + 3, failures=at + 3, tokens=tokens, reply_tokens=1)
     state = begin(task.toolbox.without(chain.without), problem, (), limits, chain.grammar)
-    for turn in chain.turns[: at + 1]:
-        state = advance(state, Reply(text=turn.reply, tokens=turn.tokens))
+    state = retrace(state, chain.turns[: at + 1])
     state = advance(state, Reply(text=chain.turns[at].reply))
     again = state.turns[-1]
     if len(state.turns) != at + 2 or again.outcome.code is None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 from attrs import field, frozen
 from attrs.validators import ge, gt, le
 
-from fcpref.core.chains import Chain
+from fcpref.core.chains import Chain, replies_of
 from fcpref.core.codec import LATER
+from fcpref.core.prefixes import shared_length
 
 if TYPE_CHECKING:
     from attrs import Attribute
@@ -61,13 +62,7 @@ class PreferencePair:
     @property
     def shared(self) -> int:
         """Return how many replies both chains begin with."""
-        both = zip(self.chosen.turns, self.rejected.turns, strict=False)
-        at = 0
-        for ours, theirs in both:
-            if ours.reply != theirs.reply:
-                break
-            at += 1
-        return at
+        return shared_length(replies_of(self.chosen), replies_of(self.rejected))
 
     @property
     def rejected_code(self) -> FailureCode | None:

@@ -1,5 +1,5 @@
 """Problems: what a model is asked, with the gold answer known from construction."""
 
-from fcpref.core.problems.problem import Problem, Split, Statement, problem_id
+from fcpref.core.problems.problem import Problem, Split, Statement, normalised, problem_id
 
-__all__ = ["Problem", "Split", "Statement", "problem_id"]
+__all__ = ["Problem", "Split", "Statement", "normalised", "problem_id"]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fcpref.core.numbers import read_number, show_number
 from fcpref.core.problems.annotations import read_worked
 from fcpref.core.problems.expressions import count_operations
-from fcpref.core.problems.problem import Problem
+from fcpref.core.problems.problem import Problem, normalised
 from fcpref.core.problems.split import split_of
 from fcpref.errors import ProblemError
 
@@ -48,11 +48,6 @@ def read_row(row: object, index: int) -> Problem:
         gold=show_number(value),
         solution=answer,
     )
-
-
-def normalised(question: str) -> str:
-    """Return a question without differences of case and white space: what a duplicate shares."""
-    return " ".join(question.casefold().split())
 
 
 def _text(row: Mapping[str, object], name: str, index: int) -> str:

@@ -51,6 +51,11 @@ class Problem:
     tags: tuple[str, ...] = ()
 
 
+def normalised(text: str) -> str:
+    """Return a text without differences of case and white space: what duplicates share."""
+    return " ".join(text.casefold().split())
+
+
 def problem_id(problem: Problem) -> str:
     """Return the content id of a problem."""
     return value_id(problem)

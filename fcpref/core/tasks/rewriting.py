@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from fcpref.core.chains import Limits
-from fcpref.core.problems import problem_id
+from fcpref.core.problems import normalised, problem_id
 from fcpref.core.seeds import derive
 from fcpref.core.tasks.task import REWRITES
 
@@ -66,18 +66,13 @@ def rewritten(
             taken.append(f"{TAG}:{kind}")
     if not taken:
         return Drop.NONE
-    if plain(made.text) == plain(problem.text):
+    if normalised(made.text) == normalised(problem.text):
         return Drop.SAME
     reason = _reason(task, problem, made)
     if reason is not None:
         return reason
     before = (tag for tag in made.tags if tag not in taken)
     return evolve(made, tags=(*before, *taken))
-
-
-def plain(text: str) -> str:
-    """Return a text as two problems are compared by: any case and spacing are one."""
-    return " ".join(text.casefold().split())
 
 
 def _reason(task: Task, before: Problem, after: Problem) -> Drop | None:
