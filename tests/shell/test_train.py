@@ -31,10 +31,11 @@ from fcpref.core.training import DpoSpec, LoraSpec, SftSpec, dpo_loss, trained_r
 from fcpref.errors import ArtifactError, ModelError, TrainingError
 from fcpref.shell.models import ModelName, ResolvedModel, load_model, resolve
 from fcpref.shell.packed_pairs import pack, score_trained_only
+from fcpref.shell.packed_trainer import PackedCollator, PackedDPOTrainer
 from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import Encoded, encode_chain
 from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo, train_sft
-from fcpref.shell.trl_trainers import PackedCollator, PackedDPOTrainer, _sft_row
+from fcpref.shell.trl_trainers import _sft_row
 from tests.masked_trl import MaskedCollator, MaskedDPOTrainer, preference_row
 from tests.tiny_model import CHATML, QWEN, byte_tokenizer, save_tiny
 

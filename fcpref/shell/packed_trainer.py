@@ -1,0 +1,204 @@
+"""TRL's DPOTrainer on packed pairs: its losses and metrics, our batches and forward passes."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate.utils import is_peft_model
+from trl import DPOTrainer
+from trl.trainer.utils import FusedCausalLMOutput, use_adapter
+
+from fcpref.shell.packed_pairs import (
+    Batch,
+    PackedPair,
+    Scored,
+    by_budget,
+    collate,
+    table,
+)
+from fcpref.shell.resuming import Resuming
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
+
+
+class PackedCollator:
+    """Makes a batch of places of pairs: packed, in parts that each fit a forward pass."""
+
+    def __init__(self, pairs: Sequence[PackedPair], pad: int, budget: int) -> None:
+        """Keep the pairs.
+
+        Args:
+            pairs: all of them.
+            pad: id of the padding token.
+            budget: tokens of a forward pass, padding included.
+        """
+        self.pairs, self.pad, self.budget = pairs, pad, budget
+
+    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the parts; reference log-probabilities go with them where the rows have them."""
+        groups = by_budget([self.pairs[one["pair"]].length for one in examples], self.budget)
+        return {"parts": [self._part([examples[place] for place in group]) for group in groups]}
+
+    def _part(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
+        batch = collate([self.pairs[one["pair"]] for one in examples], self.pad)
+        for name in _REFERENCE:
+            if name in examples[0]:
+                batch[name] = torch.tensor([one[name] for one in examples])
+        return batch
+
+
+class PackedDPOTrainer(Resuming, DPOTrainer):
+    """TRL's DPOTrainer on packed pairs: its losses and metrics, our forward pass."""
+
+    _signature_columns: Any
+
+    def __init__(self, *, reference: Any = None, **options: Any) -> None:  # noqa: ANN401
+        """Take TRL's options; score all pairs with the reference, once.
+
+        TRL would do that too, but keeps the results on disk under a hash of all weights, which
+        takes longer than a short run.
+
+        Args:
+            reference: its scores, of shape (2, pairs), where they are known.
+            **options: TRL's.
+        """
+        super().__init__(**options)
+        self.reference = self._scored_by_reference() if reference is None else reference
+        rows: Any = self.train_dataset
+        for column, values in zip(_REFERENCE, self.reference.tolist(), strict=True):
+            rows = rows.add_column(column, values)
+        self.train_dataset = rows
+        self.precompute_ref_logps = True
+
+    def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401
+        return dataset
+
+    def _set_signature_columns_if_needed(self) -> None:
+        self._signature_columns = ["pair", *_REFERENCE]
+
+    def references(self) -> torch.Tensor:
+        """Return the reference's scores, so that a run that goes on has the same ones."""
+        return self.reference
+
+    def _scored_by_reference(self) -> torch.Tensor:
+        """Return the reference's log-probabilities of all pairs; alike in length together."""
+        collator: Any = self.data_collator
+        found = torch.zeros(len(_REFERENCE), len(collator.pairs))
+        # The same groups for all, though one may have less memory free than another.
+        budgets = torch.tensor([collator.budget], device=self.accelerator.device)
+        least = int(self.accelerator.gather(budgets).min())
+        groups = by_budget([pair.length for pair in collator.pairs], least)
+        mine = groups[self.accelerator.process_index :: self.accelerator.num_processes]
+        for group in mine:
+            pairs = [collator.pairs[one] for one in group]
+            batch = self._prepare_inputs(collate(pairs, collator.pad))
+            logps = self.compute_ref_log_probs(self.model, batch)
+            found[:, group] = torch.stack(logps).float().cpu()
+        # Each process has filled in its own places.
+        whole: torch.Tensor = self.accelerator.reduce(found.to(self.accelerator.device), "sum")
+        return whole.cpu()
+
+    def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:  # noqa: ANN401
+        """Return the reference's log-probabilities of the chosen and of the rejected chains."""
+        reference: Any = contextlib.nullcontext()
+        if is_peft_model(self.model):
+            unwrapped = self.accelerator.unwrap_model(self.model)
+            # Of a student with an adapter TRL keeps a copy; of a new one the base is the reference.
+            name = "ref" if "ref" in unwrapped.peft_config else None
+            reference = use_adapter(unwrapped, adapter_name=name)
+        with torch.no_grad(), reference, self.accelerator.autocast():
+            log_probs = _forward(model, inputs).log_probs
+        return table(log_probs, inputs, _widest(inputs)).sum(1).chunk(2)
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:  # noqa: ANN401
+        """Run an optimizer step's forward and backward passes, part by part."""
+        del num_items_in_batch
+        model.train()
+        parts = self._prepare_inputs(inputs)["parts"]
+        pairs = sum(len(part["input_ids"]) for part in parts)
+        shares = [len(part["input_ids"]) / pairs for part in parts]
+        total = torch.zeros((), device=self.args.device)
+        for number, (part, share) in enumerate(zip(parts, shares, strict=True), start=1):
+            # Gradients are exchanged between processes once, with the last part.
+            last = number == len(parts)
+            alone = contextlib.nullcontext() if last else self.accelerator.no_sync(model)
+            with alone, self.compute_loss_context_manager():
+                loss = self.compute_loss(model, part) * share  # type: ignore[no-untyped-call]
+                loss = loss / self.current_gradient_accumulation_steps
+                self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
+
+    def _compute_loss(self, model: Any, inputs: Any, return_outputs: bool) -> Any:  # noqa: ANN401, FBT001
+        chains, width = 2 * len(inputs["input_ids"]), _widest(inputs)
+        carries = table(torch.ones_like(inputs["targets"]), inputs, width)
+        # TRL's view: a row a chain, of the trained tokens alone behind one that is not.
+        view = {
+            "input_ids": torch.zeros(chains, width + 1, dtype=torch.long, device=carries.device),
+            "attention_mask": inputs["attention_mask"].diagonal(dim1=-2, dim2=-1),
+            "completion_mask": torch.nn.functional.pad(carries, (1, 0)),
+            **{name: inputs[name] for name in _REFERENCE},
+        }
+
+        def scores(**_: Any) -> FusedCausalLMOutput:  # noqa: ANN401
+            found = _forward(model, inputs)
+            log_probs = table(found.log_probs, inputs, width)
+            unknown = torch.zeros_like(log_probs)
+            return FusedCausalLMOutput(
+                log_probs=log_probs,
+                entropy=unknown,
+                mean_logits=unknown,
+                is_top1=table(found.is_top1, inputs, width),
+            )
+
+        # TRL gathers metrics from all processes here, but these have parts of their own.
+        with _alone(self.accelerator):
+            return super()._compute_loss(scores, view, return_outputs)  # type: ignore[no-untyped-call]
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log the metrics' means over all processes."""
+        metrics = self._metrics["train"]
+        for name in sorted(metrics):
+            mean = torch.tensor(sum(metrics[name]) / len(metrics[name]))
+            whole = self.accelerator.reduce(mean.to(self.accelerator.device), "mean")
+            metrics[name] = [float(whole)]
+        for name in ("entropy", "logits/chosen", "logits/rejected"):
+            metrics.pop(name, None)  # are not computed
+        super().log(logs, start_time)
+
+    def floating_point_ops(self, inputs: Any) -> int:  # noqa: ANN401
+        """Count nothing: the parent's estimate is of padded rows."""
+        del inputs
+        return 0
+
+
+@contextlib.contextmanager
+def _alone(accelerator: Any) -> Iterator[None]:  # noqa: ANN401
+    """Let gathering from all processes give what this one has."""
+    names = ("gather", "gather_for_metrics")
+    for name in names:
+        setattr(accelerator, name, lambda values: values)
+    try:
+        yield
+    finally:
+        for name in names:
+            delattr(accelerator, name)
+
+
+def _forward(model: Any, batch: Mapping[str, torch.Tensor]) -> Scored:  # noqa: ANN401
+    result: Scored = model(
+        input_ids=batch["input_ids"],
+        position_ids=batch["position_ids"],
+        attention_mask=batch["attention_mask"],
+        trained=(batch["rows"], batch["columns"], batch["targets"]),
+    )
+    return result
+
+
+def _widest(batch: Mapping[str, torch.Tensor]) -> int:
+    return int(batch["places"].max()) + 1
