@@ -17,6 +17,7 @@ from fcpref.core.chains import (
     messages,
     render,
     replay,
+    retrace,
 )
 from fcpref.core.problems import problem_id
 from fcpref.core.problems.deduction import DeductionSpec, generate
@@ -224,3 +225,11 @@ def test_an_id_depends_on_every_part_of_a_chain():
 def test_a_limit_below_one_is_refused(knob):
     with pytest.raises(ValueError, match=knob):
         Limits(**{knob: 0})
+
+
+@given(TALK)
+def test_retracing_recorded_turns_gives_them_again_with_their_tokens(lines):
+    state = start()
+    for line in lines:
+        state = advance(state, line)
+    assert retrace(start(), state.turns) == state
