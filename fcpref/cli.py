@@ -187,6 +187,14 @@ def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
     help="Let the oracle complete problems that are not solved: whole, or from the longest useful "
     "beginning. Such chains are marked and count for no model.",
 )
+@click.option(
+    "--policy",
+    type=click.Choice(["shortest", "forward"]),
+    default="shortest",
+    show_default=True,
+    help="Of engine oracle: the shortest way, or all that follows until the answer is settled, "
+    "which takes no looking ahead.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling.")
 @click.option("--recording", help="What engine replay answers from.")
 @_prompt_options
@@ -271,6 +279,7 @@ def chains(
             temperatures=options["temperatures"],
             until_both=options["until_both"],
             complete=options["complete"],
+            policy=options["policy"],
         ),
         sampling=Sampling(temperature=options["temperature"], seed=options["seed"]),
         given=_given(options),

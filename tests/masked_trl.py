@@ -1,4 +1,4 @@
-"""TRL's own DPO forward pass on padded rows with our masks: what packed pairs must agree with."""
+"""TRL's own forward passes on padded rows with our masks: what packed ones must agree with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Encoded
+
+
+def supervised_row(row: Encoded) -> dict[str, list[int]]:
+    """Return a row of TRL's SFTTrainer."""
+    labels = [
+        token if carries else -100 for token, carries in zip(row.completion, row.mask, strict=True)
+    ]
+    return {
+        "input_ids": [*row.prompt, *row.completion],
+        "labels": [-100] * len(row.prompt) + labels,
+    }
 
 
 def preference_row(chosen: Encoded, rejected: Encoded) -> dict[str, list[int]]:

@@ -26,7 +26,7 @@ from fcpref.core.chains import (
 from fcpref.core.codec import LATER
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
-from fcpref.core.tasks import Completion, complete, find_task
+from fcpref.core.tasks import Completion, Policy, complete, find_task
 from fcpref.shell.engines.base import Engine, Request
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class SamplePlan:
             most `samples` times.
         complete: what the oracle does for problems that have no correct chain then; its chains are
             marked (`Chain.completed_from`) and come after the model's.
+        policy: of engine `oracle`.
     """
 
     samples: int = field(default=1, validator=ge(1))
@@ -59,6 +60,7 @@ class SamplePlan:
     )
     until_both: bool = field(default=False, metadata=LATER)
     complete: Completion = field(default="none", metadata=LATER)
+    policy: Policy = field(default="shortest", metadata=LATER)
 
     def temperature(self, sample: int) -> float | None:
         """Return what a sample is drawn at; None is the engine's own."""

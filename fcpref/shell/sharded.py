@@ -79,6 +79,7 @@ def solve(workspace: Workspace, problems: Artifact, solver: Solver, sharding: Sh
             plan.limits,
             plan.prompt.grammar,
             without=plan.prompt.without,
+            policy=plan.policy,
             sampler=sampler,
         )
     if solver.engine == "openai":

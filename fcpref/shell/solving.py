@@ -82,7 +82,12 @@ def solve(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
 def _by_oracle(workspace: Workspace, problems: Artifact, solver: Solver) -> Artifact:
     plan = solver.plan
     return oracle_chains(
-        workspace, problems, plan.limits, plan.prompt.grammar, without=plan.prompt.without
+        workspace,
+        problems,
+        plan.limits,
+        plan.prompt.grammar,
+        without=plan.prompt.without,
+        policy=plan.policy,
     )
 
 

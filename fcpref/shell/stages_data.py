@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fcpref.core.functions import Grammar
-    from fcpref.core.tasks import Task
+    from fcpref.core.tasks import Policy, Task
     from fcpref.shell.engines.base import Engine
     from fcpref.shell.logs import StageLog
     from fcpref.shell.workspace import Workspace
@@ -231,6 +231,7 @@ def oracle_chains(
     grammar: Grammar = "python",
     *,
     without: tuple[str, ...] = (),
+    policy: Policy = "shortest",
     sampler: Sampler | None = None,
 ) -> Artifact:
     """Solve problems symbolically; stage ``chains``, one a problem.
@@ -241,10 +242,11 @@ def oracle_chains(
         limits: of each chain.
         grammar: how calls are written.
         without: functions that are not on offer; the oracle calls them all the same, and fails.
+        policy: how the oracle goes about it.
         sampler: does it elsewhere, the same way; None does it here.
     """
     prompt = PromptSpec(detail="signatures", grammar=grammar, without=without)
-    plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits())
+    plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits(), policy=policy)
     values = problems.values(Problem)
     versions = versions_of(values)
     parts = {"problems": problems.id, "engine": "oracle", "plan": unstructure(plan)}
@@ -254,7 +256,7 @@ def oracle_chains(
         if sampler is not None:
             chains = sampler(values, plan, None).chains
         else:
-            chains = _sampled(workspace, values, OracleEngine(values), plan, "oracle", log)
+            chains = _sampled(workspace, values, OracleEngine(values, policy), plan, "oracle", log)
         spec = {**unstructure(plan), "identity": {"engine": "oracle"}}
         return workspace.write(
             "chains", chains, parents=(problems.id,), spec=spec, versions=versions

@@ -15,7 +15,7 @@ import datasets
 import torch
 import transformers
 from transformers import TrainerCallback
-from trl import DPOConfig, SFTConfig, SFTTrainer
+from trl import DPOConfig, SFTConfig
 
 from fcpref.errors import TrainingError
 from fcpref.shell import processes
@@ -23,8 +23,9 @@ from fcpref.shell.packed_pairs import (
     pack,
     score_trained_only,
 )
+from fcpref.shell.packed_sft import PackedSFTTrainer, RowCollator
 from fcpref.shell.packed_trainer import PackedCollator, PackedDPOTrainer
-from fcpref.shell.resuming import Resuming, start_of
+from fcpref.shell.resuming import start_of
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Encoded
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 Result = tuple[dict[str, tuple[float, float]], int, str]
-_IGNORED = -100  # PyTorch's label for "no loss here"
 _METRICS = (
     "loss",
     "logps/chosen",
@@ -54,19 +54,19 @@ def run_sft(
 ) -> Result:
     """Run TRL's SFTTrainer; return metrics (first, last), steps, and why it stopped early."""
     start = start_of(checkpoints, model)
-    dataset = datasets.Dataset.from_list([_sft_row(row) for row in rows])
-    longest = max(row.length for row in rows)
-    micro, accumulate = _micro_batch(_own_batch(spec.batch), longest, start.tokens)
     watch = _Watch(on_step, limit=math.inf)
+    own = _own_batch(spec.batch)
+    score_trained_only(_base_of(model))
     with _quiet(), _any_shape(), tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
-            **_common(folder, spec, micro, accumulate, len(rows)), max_length=None, packing=False
+            **_common(folder, spec, own, len(rows)), max_length=None, packing=False
         )
-        trainer = ResumingSFTTrainer(
+        trainer = PackedSFTTrainer(
             model=model,
             args=arguments,
-            train_dataset=dataset,
+            train_dataset=datasets.Dataset.from_dict({"row": range(len(rows))}),
             processing_class=tokenizer,
+            data_collator=RowCollator(rows, tokenizer.pad_token_id, start.tokens),
             callbacks=[watch],
         )
         _own_console(trainer)
@@ -90,10 +90,10 @@ def run_dpo(
     if spec.sft_weight:
         losses, weights = [spec.loss, "sft"], [1.0, spec.sft_weight]
     own = _own_batch(spec.batch)
-    score_trained_only(model.get_base_model() if hasattr(model, "get_base_model") else model)
+    score_trained_only(_base_of(model))
     with _quiet(), _any_shape(), tempfile.TemporaryDirectory() as folder:
         arguments = DPOConfig(
-            **_common(folder, spec, own, 1, len(rows)),
+            **_common(folder, spec, own, len(rows)),
             max_length=None,
             beta=spec.beta,
             loss_type=losses,
@@ -111,10 +111,6 @@ def run_dpo(
         _own_console(trainer)
         trainer.begin(start)
     return watch.result()
-
-
-class ResumingSFTTrainer(Resuming, SFTTrainer):
-    """TRL's SFTTrainer, with checkpoints of ours."""
 
 
 class _Watch(TrainerCallback):
@@ -174,27 +170,17 @@ class _Watch(TrainerCallback):
         return metrics, self.steps, self.stopped
 
 
-def _sft_row(row: Encoded) -> dict[str, list[int]]:
-    labels = [
-        token if carries else _IGNORED
-        for token, carries in zip(row.completion, row.mask, strict=True)
-    ]
-    return {
-        "input_ids": [*row.prompt, *row.completion],
-        "labels": [_IGNORED] * len(row.prompt) + labels,
-    }
+def _base_of(model: Any) -> Any:  # noqa: ANN401
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def _common(
-    folder: str, spec: SftSpec | DpoSpec, micro: int, accumulate: int, rows: int
-) -> dict[str, Any]:
+def _common(folder: str, spec: SftSpec | DpoSpec, batch: int, rows: int) -> dict[str, Any]:
     steps = max(1, rows * spec.epochs // spec.batch)
     return {
         "output_dir": folder,
         "learning_rate": spec.learning_rate,
         "num_train_epochs": spec.epochs,
-        "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": accumulate,
+        "per_device_train_batch_size": batch,
         "warmup_steps": round(steps * spec.warmup),
         "lr_scheduler_type": "linear",
         "seed": spec.seed,
@@ -211,14 +197,6 @@ def _common(
         "max_grad_norm": 1.0,
         "dataloader_pin_memory": False,
     }
-
-
-def _micro_batch(batch: int, longest: int, budget: int) -> tuple[int, int]:
-    """Return rows a forward pass and passes an optimizer step, by a token budget."""
-    micro = max(1, min(batch, budget // longest))
-    while batch % micro:
-        micro -= 1
-    return micro, batch // micro
 
 
 def _own_batch(batch: int) -> int:

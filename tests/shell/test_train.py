@@ -31,12 +31,12 @@ from fcpref.core.training import DpoSpec, LoraSpec, SftSpec, dpo_loss, trained_r
 from fcpref.errors import ArtifactError, ModelError, TrainingError
 from fcpref.shell.models import ModelName, ResolvedModel, load_model, resolve
 from fcpref.shell.packed_pairs import pack, score_trained_only
+from fcpref.shell.packed_sft import PackedSFTTrainer, RowCollator, collate_rows
 from fcpref.shell.packed_trainer import PackedCollator, PackedDPOTrainer
 from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import Encoded, encode_chain
 from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo, train_sft
-from fcpref.shell.trl_trainers import _sft_row
-from tests.masked_trl import MaskedCollator, MaskedDPOTrainer, preference_row
+from tests.masked_trl import MaskedCollator, MaskedDPOTrainer, preference_row, supervised_row
 from tests.tiny_model import CHATML, QWEN, byte_tokenizer, save_tiny
 
 TASK = find_task("math.word")
@@ -226,6 +226,56 @@ def test_packed_pairs_take_the_same_way_as_trls_padded_rows(data, sft, tmp_path,
     assert max(packed) - min(packed) > 0.1
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # inside TRL and transformers
+@pytest.mark.parametrize("budget", [10_000, 1])
+def test_packed_rows_take_the_same_way_as_trls_padded_rows(data, tmp_path, budget) -> None:
+    import datasets
+    from trl import SFTConfig, SFTTrainer
+
+    from fcpref.shell.train import _adapted
+
+    rows = [row for both in data.rows(failed=False) for row in both]
+    histories = []
+    for packed in (True, False):
+        torch.manual_seed(0)
+        model = _adapted(data.student, evolve(SFT, dtype="float32"))
+        arguments = SFTConfig(
+            output_dir=str(tmp_path),
+            max_length=None,
+            use_cpu=True,
+            bf16=False,
+            gradient_checkpointing=False,
+            report_to=[],
+            per_device_train_batch_size=4,
+            learning_rate=5e-3,
+            num_train_epochs=4,
+            logging_steps=1,
+            save_strategy="no",
+            seed=1,
+            disable_tqdm=True,
+        )
+        options = {"model": model, "args": arguments, "processing_class": data.tokenizer}
+        if packed:
+            score_trained_only(model.get_base_model())
+            trainer = PackedSFTTrainer(
+                **options,
+                train_dataset=datasets.Dataset.from_dict({"row": range(len(rows))}),
+                data_collator=RowCollator(rows, data.tokenizer.pad_token_id, budget),
+            )
+        else:
+            padded = datasets.Dataset.from_list([supervised_row(row) for row in rows])
+            trainer = SFTTrainer(**options, train_dataset=padded)
+        trainer.train()
+        names = ("loss", "mean_token_accuracy", "grad_norm")
+        logged = [entry for entry in trainer.state.log_history if "loss" in entry]
+        histories.append({name: [entry[name] for entry in logged] for name in names})
+    ours, trls = histories
+    assert len(ours["loss"]) == 12
+    assert max(ours["loss"]) - min(ours["loss"]) > 0.1
+    for name, values in ours.items():
+        assert values == pytest.approx(trls[name], rel=1e-3, abs=1e-3)
+
+
 def test_a_functions_result_changes_neither_labels_nor_masks(data) -> None:
     chain = data.pairs[1].rejected
     other = evolve(
@@ -235,7 +285,7 @@ def test_a_functions_result_changes_neither_labels_nor_masks(data) -> None:
     labels, calls = [], []
     for each in (chain, other):
         row = encode_chain(data.tokenizer, opening, each, trained_replies(each, failed=True))
-        labels.append([label for label in _sft_row(row)["labels"] if label != -100])
+        labels.append(collate_rows([row], pad=0)["targets"].tolist())
         packed = pack(row, row)
         calls.append(packed.targets[0])
         assert packed.targets[0] == packed.targets[1]
@@ -245,7 +295,7 @@ def test_a_functions_result_changes_neither_labels_nor_masks(data) -> None:
 
 def test_supervised_labels_are_the_calls_that_worked(data) -> None:
     for (_, row), pair in zip(data.rows(failed=False), data.pairs, strict=True):
-        labels = [label for label in _sft_row(row)["labels"] if label != -100]
+        labels = collate_rows([row], pad=0)["targets"].tolist()
         good = [t.reply for t in pair.rejected.turns if t.outcome.code is None]
         assert data.tokenizer.decode(labels) == "".join(reply + "<|im_end|>" for reply in good)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fcpref.core.chains import Chain
     from fcpref.core.problems import Problem
     from fcpref.core.scores import ScoredChain
+    from fcpref.core.tasks import Policy
 
 
 def oracle_level(
@@ -53,7 +54,7 @@ def oracle_level(
             continue
         # Chains that came the same way to the same mistake are one lesson.
         way = tuple(turn.reply for turn in item.chain.turns[: at + 1])
-        made = None if way in found else _made(item.chain, problem, at, resumes=resumes)
+        made = None if way in found else _made(item.chain, problem, at, spec, resumes=resumes)
         if made is not None:
             found[way] = PreferencePair(
                 kind="step" if resumes else "chain",
@@ -67,24 +68,24 @@ def oracle_level(
     yield from pairs
 
 
-def _made(chain: Chain, problem: Problem, at: int, *, resumes: bool) -> Chain | None:
+def _made(
+    chain: Chain, problem: Problem, at: int, spec: PairSpec, *, resumes: bool
+) -> Chain | None:
     if resumes:
-        return _completed(chain, problem, at)
+        return _completed(chain, problem, at, spec.policy)
     task = find_task(chain.task)
     return complete(task, problem, [chain], Limits(), "whole")
 
 
-def _completed(chain: Chain, problem: Problem, at: int) -> Chain | None:
+def _completed(chain: Chain, problem: Problem, at: int, policy: Policy) -> Chain | None:
     """Return the chain's first `at` calls with the oracle's continuation, if that is correct."""
     task = find_task(chain.task)
-    if task.resume is None:
-        return None
     toolbox = task.toolbox.without(chain.without)
     # The prefix was within the limits that it was sampled with, which may be wider in failures.
     limits = evolve(Limits(), failures=len(chain.turns) + 1)
     state = begin(toolbox, problem, (), limits, chain.grammar)
     state = retrace(state, chain.turns[:at])
-    for text in task.resume(state.memory):
+    for text in task.onward(policy)(state.memory):
         state = advance(state, Reply(text=translate(text, chain.grammar)))
     made = finish(state, f"{chain.source}+oracle", chain.sample)
     if not task.score(made, problem).correct or made.turns[at].reply == chain.turns[at].reply:

@@ -11,6 +11,7 @@ from attrs.validators import ge, gt, le
 from fcpref.core.chains import Chain, replies_of
 from fcpref.core.codec import LATER
 from fcpref.core.prefixes import shared_length
+from fcpref.core.tasks import Policy
 
 if TYPE_CHECKING:
     from attrs import Attribute
@@ -100,6 +101,8 @@ class PairSpec:
         solved: whether the ``oracle`` builder takes problems with a correct chain as well.
         seed: of the draw.
         corruptions: kinds of the ``corruption`` builder, which take turns; empty is all.
+        policy: how the ``oracle`` builder's oracle goes on; that of the chains which the student
+            was taught with.
     """
 
     kinds: tuple[Origin, ...] = field(default=("chain",))
@@ -115,6 +118,7 @@ class PairSpec:
     solved: bool = False
     seed: int = 0
     corruptions: tuple[Corruption, ...] = field(default=(), metadata=LATER)
+    policy: Policy = field(default="shortest", metadata=LATER)
 
     @kinds.validator
     def _different(self, _: Attribute[tuple[Origin, ...]], kinds: tuple[Origin, ...]) -> None:

@@ -3,13 +3,23 @@
 from fcpref.core.tasks.catalog import TASKS, find_task
 from fcpref.core.tasks.completion import Completion, complete
 from fcpref.core.tasks.rewriting import Drop, rewritten
-from fcpref.core.tasks.task import REWRITES, Rewrite, Rewrites, Task, exemplars_of
+from fcpref.core.tasks.task import (
+    POLICIES,
+    REWRITES,
+    Policy,
+    Rewrite,
+    Rewrites,
+    Task,
+    exemplars_of,
+)
 
 __all__ = [
+    "POLICIES",
     "REWRITES",
     "TASKS",
     "Completion",
     "Drop",
+    "Policy",
     "Rewrite",
     "Rewrites",
     "Task",

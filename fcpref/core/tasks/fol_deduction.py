@@ -42,20 +42,39 @@ def resume(memory: Memory) -> tuple[str, ...]:
     return _from(memory.problem, derived, saturated=memory.saturated is not None)
 
 
-def _from(problem: Problem, derived: tuple[Formula, ...], *, saturated: bool) -> tuple[str, ...]:
+def forward(memory: Memory) -> tuple[str, ...]:
+    """Return what follows, nearest first, in the order of the problem, until the claim is settled.
+
+    Nothing is done for its being needed later, so each call can be told from those before it. Facts
+    that are told together are taken apart first.
+    """
+    derived = tuple(parse(fact.key) for fact in memory.facts)
+    settled = memory.saturated is not None
+    return _from(memory.problem, derived, saturated=settled, ahead=False)
+
+
+def _from(
+    problem: Problem, derived: tuple[Formula, ...], *, saturated: bool, ahead: bool = True
+) -> tuple[str, ...]:
     if problem.claim is None:
         return ()
     claim, given = claim_of(problem), knowledge(problem)
     literals = (as_literal(formula) for formula in derived)
     known = given.saturate(one for one in literals if one is not None)
     label = decide(claim, known)
+    settling = claim if label == "True" else claim.negated
     if label == "Unknown":
         steps = tuple(step for step in known.values() if step is not None)
+    elif ahead:
+        steps = proof_of(settling, known)
     else:
-        steps = proof_of(claim if label == "True" else claim.negated, known)
+        order = list(known)
+        until = order[: order.index(settling) + 1]
+        steps = tuple(step for one in until if (step := known[one]) is not None)
     joined = {show(conjunction(parts)) for parts in given.conjunctions}
     joined |= {show(formula) for formula in derived if isinstance(formula, And)}
-    calls = list(_calls(steps, known, joined, problem, all_parts=label == "Unknown"))
+    last = label == "Unknown"
+    calls = list(_calls(steps, known, joined, problem, parts_first=not ahead, all_parts=last))
     if label == "Unknown" and not saturated:
         calls.append(Call(function="Saturated"))
     calls.append(_call("Answer", value=label))
@@ -68,6 +87,7 @@ def _calls(
     joined: set[str],
     problem: Problem,
     *,
+    parts_first: bool,
     all_parts: bool,
 ) -> Iterator[Call]:
     """Give the calls that make steps; `joined` are the conjunctions that are established."""
@@ -80,6 +100,8 @@ def _calls(
                 apart.add(step.premises)
                 yield _call("AndElim", fact=word(conjunction(step.premises)))
 
+    if parts_first:
+        yield from take_apart(steps)
     for step in steps:
         if step.rule is None:
             continue
@@ -145,6 +167,7 @@ TASK = Task(
     toolbox=Toolbox(functions=(*deduction.FUNCTIONS, flow.REASONING, flow.choice_answer(LABELS))),
     oracle=oracle,
     resume=resume,
+    forward=forward,
     form=form_of,
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),

@@ -32,6 +32,11 @@ no such chain."""
 Resume = Callable[[Memory], tuple[str, ...]]
 """The replies that lead from what calls have established to a correct answer."""
 
+Policy = Literal["shortest", "forward"]
+"""How an oracle goes about it: by the ``shortest`` way, which takes knowing the end, or
+``forward``, one thing after the other that follows, until the answer is settled."""
+POLICIES: tuple[Policy, ...] = get_args(Policy)
+
 Rewrite = Literal["renaming", "reordering", "paraphrase"]
 """A way to rewrite a problem that keeps its meaning: other names and words, another order of what
 order does not matter to, other phrasings."""
@@ -71,6 +76,7 @@ class Task:
             read from a file.
         read: reads one row of a problem file; None for a generated task.
         resume: goes on symbolically from another's calls; None where there is no such oracle.
+        forward: the same without looking ahead, see `Policy`; None where there is no such oracle.
         form: the canonical form of a problem, equal for problems that are one in other words, names
             or order; None where only their texts tell.
         libraries: distributions whose versions the results of its calls depend on.
@@ -88,6 +94,7 @@ class Task:
     generate: Callable[[Mapping[str, object], int, Split, int], Problem] | None = None
     read: Callable[[object, int], Problem] | None = None
     resume: Resume | None = None
+    forward: Resume | None = None
     form: Callable[[Problem], object] | None = None
     libraries: tuple[str, ...] = ()
     test_sets: Mapping[str, Mapping[str, object]] = MappingProxyType({})
@@ -142,6 +149,27 @@ class Task:
             if not self.score(finish(state, "exemplar", 0), exemplar.problem).correct:
                 left.append(exemplar)
         return tuple(left)
+
+    def solution(self, problem: Problem, policy: Policy = "shortest") -> tuple[str, ...]:
+        """Return the oracle's replies by a policy.
+
+        Raises:
+            UsageError: the task has no such oracle.
+        """
+        if policy == "shortest":
+            return self.oracle(problem)
+        return self.onward(policy)(Memory(problem=problem))
+
+    def onward(self, policy: Policy) -> Resume:
+        """Return the oracle that goes on from another's calls by a policy.
+
+        Raises:
+            UsageError: the task has no such oracle.
+        """
+        found = self.forward if policy == "forward" else self.resume
+        if found is None:
+            raise UsageError(f"{self.name} has no oracle for policy {policy!r}")
+        return found
 
     def oracle_chain(self, problem: Problem, limits: Limits, grammar: Grammar = "python") -> Chain:
         """Run the oracle's replies through the agent loop."""

@@ -12,18 +12,21 @@ from fcpref.core.tasks import find_task
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from fcpref.core.tasks import Policy
     from fcpref.shell.engines.base import OnReply, Request
 
 
 class OracleEngine:
     """Solves the problems that it was given; a request names its problem by the job."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], policy: Policy = "shortest") -> None:
         """Keep the problems.
 
         Args:
             problems: all that will be asked about.
+            policy: how they are solved.
         """
+        self._policy: Policy = policy
         self._problems = {problem_id(problem): problem for problem in problems}
 
     @property
@@ -47,4 +50,4 @@ class OracleEngine:
 
     def _solution(self, job: str) -> tuple[str, ...]:
         problem = self._problems[job.rpartition("/")[0]]
-        return find_task(problem.task).oracle(problem)
+        return find_task(problem.task).solution(problem, self._policy)
