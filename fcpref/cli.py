@@ -195,6 +195,13 @@ def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
     help="Of engine oracle: the shortest way, or all that follows until the answer is settled, "
     "which takes no looking ahead.",
 )
+@click.option(
+    "--slips",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    metavar="SHARE",
+    help="Of engine oracle: how often a failed call goes before one of its own.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling.")
 @click.option("--recording", help="What engine replay answers from.")
 @_prompt_options
@@ -280,6 +287,7 @@ def chains(
             until_both=options["until_both"],
             complete=options["complete"],
             policy=options["policy"],
+            slips=options["slips"],
         ),
         sampling=Sampling(temperature=options["temperature"], seed=options["seed"]),
         given=_given(options),

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from fcpref.core.chains import Encoded
 
 
+_MOST_TOKENS = 16_384
+"""Of a pass: longer ones are no faster, and pad rows of more different lengths."""
+
+
 class RowCollator:
     """Makes a batch of places of rows, in parts that each fit a forward pass."""
 
@@ -28,7 +32,7 @@ class RowCollator:
             pad: id of the padding token.
             budget: tokens of a forward pass, padding included.
         """
-        self.rows, self.pad, self.budget = rows, pad, budget
+        self.rows, self.pad, self.budget = rows, pad, min(budget, _MOST_TOKENS)
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, list[Batch]]:
         """Return the parts."""
