@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from fcpref.core.chains import Encoded
 
 
-_MOST_TOKENS = 16_384
-"""Of a pass: longer ones are no faster, and pad rows of more different lengths."""
-
-
 class RowCollator:
     """Makes a batch of places of rows, in parts that each fit a forward pass."""
 
@@ -32,7 +28,7 @@ class RowCollator:
             pad: id of the padding token.
             budget: tokens of a forward pass, padding included.
         """
-        self.rows, self.pad, self.budget = rows, pad, min(budget, _MOST_TOKENS)
+        self.rows, self.pad, self.budget = rows, pad, budget
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, list[Batch]]:
         """Return the parts."""
