@@ -133,6 +133,13 @@ def compare_prompts(session: Session, chains: tuple[str, ...]) -> None:
 )
 @click.option("--solved", is_flag=True, help="Kind oracle: of problems with a correct chain too.")
 @click.option(
+    "--policy",
+    type=click.Choice(["shortest", "forward"]),
+    default="shortest",
+    show_default=True,
+    help="Kind oracle: how it goes on, as the chains did that the student was taught with.",
+)
+@click.option(
     "--corruption",
     "corruptions",
     multiple=True,
