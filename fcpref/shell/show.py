@@ -13,7 +13,12 @@ from attrs import evolve, field, frozen
 from fcpref.core.canon import short
 from fcpref.core.codec import unstructure
 from fcpref.core.report import ShownChain, ShownPair, rendered, shown_lines, shown_page
-from fcpref.core.report.chains_words import MARKS, MARKS_OF_PAIR, MARKS_OF_TRAINED
+from fcpref.core.report.chains_words import (
+    MARKS,
+    MARKS_OF_PAIR,
+    MARKS_OF_TRAINED,
+    UNDERLINED,
+)
 from fcpref.errors import ArtifactError, UsageError
 from fcpref.shell.progress import SILENT
 from fcpref.shell.show_filters import Filters, check, read_depth
@@ -81,7 +86,11 @@ class Selection:
 
     def text(self, width: int, *, colour: bool) -> str:
         """Return it for a terminal."""
-        lines = [self.title, MARKS_OF_PAIR if self.kind == "pairs" else MARKS, *self._trained()]
+        lines = [
+            self.title,
+            MARKS_OF_PAIR if self.kind == "pairs" else MARKS,
+            *self._trained(MARKS_OF_TRAINED),
+        ]
         rule = "-" * min(width, 40)
         blocks = [
             f"\n{rule}\n{rendered(shown_lines(one, width), colour=colour)}" for one in self.shown
@@ -90,7 +99,7 @@ class Selection:
 
     def page(self) -> str:
         """Return it as an HTML page."""
-        return shown_page(self.title, [*self._trained()[1:], *self._notes("")], self.shown)
+        return shown_page(self.title, [*self._trained(UNDERLINED), *self._notes("")], self.shown)
 
     def counts(self) -> dict[str, Any]:
         """Return what it comes to, as plain data."""
@@ -107,9 +116,9 @@ class Selection:
         """Return all of it as plain data."""
         return {**self.counts(), self.kind: [unstructure(one) for one in self.shown]}
 
-    def _trained(self) -> list[str]:
-        """Return how tokens that carry loss are marked in a text, and how many they are."""
-        return [MARKS_OF_TRAINED, in_words(self.trained)] if self.trained else []
+    def _trained(self, marks: str) -> list[str]:
+        """Return how tokens that carry loss are marked, and how many they are."""
+        return [marks, in_words(self.trained)] if self.trained else []
 
     def _notes(self, before: str) -> list[str]:
         return [f"{before}{note}" for note in (self.left_out, self.note) if note]

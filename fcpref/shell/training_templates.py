@@ -17,7 +17,7 @@ from attrs import frozen
 
 from fcpref.core.chains import Chain, Message, Turn
 from fcpref.core.functions import FailureCode, Outcome, translate
-from fcpref.errors import TrainingError
+from fcpref.errors import ModelError, TrainingError
 from fcpref.shell.models import kept_template, load_tokenizer
 from fcpref.shell.templates import require_tools
 from fcpref.shell.tokens import encode_chain
@@ -77,12 +77,16 @@ def training_tokenizer(student: ResolvedModel, grammars: Iterable[Grammar]) -> T
         grammars: those of the rows; with none its template is taken as it is.
 
     Raises:
-        ModelError: the tokenizer cannot be read, or rows of the `tools` grammar, and a template
-            that knows no tools.
+        ModelError: the tokenizer cannot be read or has no template, or rows of the `tools` grammar,
+            and a template that knows no tools.
         TrainingError: the template is not prefix-preserving, and TRL has none in its place that is.
     """
     tokenizer: Any = load_tokenizer(student)
     asked = sorted(set(grammars))
+    if asked and not tokenizer.chat_template:
+        raise ModelError(
+            f"{student.name}: its tokenizer has no chat template; use an instruction-tuned model"
+        )
     refusal = _refusal(tokenizer, asked, student.name)
     if refusal is None:
         return TrainingTokenizer(tokenizer=tokenizer, kept=kept_template(student) or "")

@@ -176,6 +176,7 @@ def test_a_page_marks_each_trained_call_once(fcpref, made, tmp_path):
         expected += sum(chosen) + sum(rejected[pair.shared :])
     assert page.found("span").count({"class": "trained"}) == expected
     assert any(word.startswith("trained with path:") for word in page.words)
+    assert "underlined: tokens that carry loss, line ends as \\n" in page.words
 
 
 def test_a_result_that_carried_loss_would_be_seen(workspace, made, student, monkeypatch):

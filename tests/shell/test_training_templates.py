@@ -28,7 +28,7 @@ from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, LoraSpec, SftSpec
-from fcpref.errors import TrainingError
+from fcpref.errors import ModelError, TrainingError
 from fcpref.shell import stages, stages_models
 from fcpref.shell.linting import linted_pairs
 from fcpref.shell.merging import merge_model
@@ -334,6 +334,13 @@ def test_a_template_that_fails_is_refused_with_what_it_says(tmp_path):
     save_tiny(tmp_path, byte_tokenizer([CHATML], template_of("gemma")))
     with pytest.raises(TrainingError, match=r"fails \(System role not supported\)"):
         training_tokenizer(named(f"path:{tmp_path}"), ["python"])
+
+
+@pytest.mark.parametrize("grammar", ["python", "tools"])
+def test_a_tokenizer_without_a_template_is_refused(tmp_path, grammar):
+    save_tiny(tmp_path, byte_tokenizer([CHATML], None))
+    with pytest.raises(ModelError, match="its tokenizer has no chat template"):
+        training_tokenizer(named(f"path:{tmp_path}"), [grammar])
 
 
 def test_where_trls_template_does_not_do_either_it_says_so(tmp_path):

@@ -26,6 +26,7 @@ MARKS_OF_PAIR = "> first call that differs   ! failed call"
 OPENS, CLOSES = "{+", "+}"
 """What stands around tokens that carry loss, where colours may be lost."""
 MARKS_OF_TRAINED = f"{OPENS}tokens that carry loss{CLOSES}, line ends as \\n"
+UNDERLINED = "underlined: tokens that carry loss, line ends as \\n"
 
 
 def about(shown: ShownChain | ShownPair) -> str:
