@@ -21,6 +21,7 @@ from fcpref.core.report import (
     trained_tokens,
     untrained,
 )
+from fcpref.core.report.terminal import cells, visible
 from tests import strategies
 from tests.core.report.documents import Page
 
@@ -172,3 +173,18 @@ def test_data_without_it_is_what_it_was():
     asked = unstructure(shown_chain(CHAIN, None, None, trained_tokens(CHAIN, ROW, decode)))
     assert asked["training"] == {"tokens": 54, "trained": 14, "left_out": ""}
     assert list(asked["calls"][1]["runs"]) == [{"text": f"{CALL}.", "trained": True}]
+
+
+HOSTILE = "\x1b[2J\u202e</span><script>alert(1)</script>\r\n漢 <|im_end|>" * 3
+
+
+@given(rows(), st.integers(1, 120))
+def test_whatever_tokens_decode_to_fits_and_is_seen(made, width):
+    chain, row = made
+    one = shown_chain(chain, None, None, trained_tokens(chain, row, lambda _: HOSTILE))
+    for line in shown_lines(one, width):
+        assert sum(cells(span.text) for span in line) <= max(width, 40)
+        assert all(visible(span.text) == span.text and "\n" not in span.text for span in line)
+    page = shown_page("t", [], [one])
+    assert not {*"\x1b\u202e\r"} & {*page}
+    assert Page(page).found("script") == []
