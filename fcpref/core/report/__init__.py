@@ -23,6 +23,7 @@ from fcpref.core.report.linting import lint_document, lint_text
 from fcpref.core.report.markdown import markdown
 from fcpref.core.report.prompts import prompt_report
 from fcpref.core.report.terminal import rendered
+from fcpref.core.report.trained import Run, ShownTraining, Tokens, trained_tokens, untrained
 
 __all__ = [
     "BarFigure",
@@ -31,12 +32,15 @@ __all__ = [
     "LineFigure",
     "Point",
     "Report",
+    "Run",
     "Section",
     "Series",
     "ShownChain",
     "ShownPair",
+    "ShownTraining",
     "Source",
     "Table",
+    "Tokens",
     "build_report",
     "html",
     "lint_document",
@@ -48,4 +52,6 @@ __all__ = [
     "shown_lines",
     "shown_page",
     "shown_pair",
+    "trained_tokens",
+    "untrained",
 ]

@@ -1,7 +1,7 @@
 """Training as data: specifications, which replies are trained, and a scalar DPO reference."""
 
 from fcpref.core.training.reference import dpo_loss, reward_margin
-from fcpref.core.training.selection import judged_replies, trained_replies
+from fcpref.core.training.selection import judged_replies, left_out, trained_replies
 from fcpref.core.training.specs import DpoSpec, LoraSpec, RunRecord, SftSpec
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "SftSpec",
     "dpo_loss",
     "judged_replies",
+    "left_out",
     "reward_margin",
     "trained_replies",
 ]
