@@ -22,6 +22,7 @@ from fcpref.core.report.html import html
 from fcpref.core.report.linting import lint_document, lint_text
 from fcpref.core.report.markdown import markdown
 from fcpref.core.report.prompts import prompt_report
+from fcpref.core.report.recipes import RecipeResult, RunCost, sources_table
 from fcpref.core.report.terminal import rendered
 
 __all__ = [
@@ -30,7 +31,9 @@ __all__ = [
     "Item",
     "LineFigure",
     "Point",
+    "RecipeResult",
     "Report",
+    "RunCost",
     "Section",
     "Series",
     "ShownChain",
@@ -48,4 +51,5 @@ __all__ = [
     "shown_lines",
     "shown_page",
     "shown_pair",
+    "sources_table",
 ]
