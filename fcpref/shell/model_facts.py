@@ -96,12 +96,13 @@ def _all(workspace: Workspace, stage: str) -> Iterator[Artifact]:
 
 def _card_run(workspace: Workspace, run: Artifact) -> CardRun:
     record = run.values(RunRecord)[0]
-    sources = run.header.spec.get("sources")
+    sources, recipe = run.header.spec.get("sources"), run.header.spec.get("recipe")
     return CardRun(
         id=run.id,
         record=record,
         data=tuple(Source(stage=_stage(workspace, one), id=one) for one in record.data),
         authors=tuple(sorted(sources.items())) if isinstance(sources, dict) else (),
+        recipe="{name}. {source}".format(**recipe) if isinstance(recipe, dict) else "",
     )
 
 

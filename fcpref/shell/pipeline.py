@@ -99,7 +99,7 @@ def _reported(workspace: Workspace, ways: Sequence[Way]) -> Outcome:
                 label=[*shown][-1],
                 steps=steps_text(way.recipe),
                 source=way.recipe.source,
-                runs=costs_of(workspace, way.model),
+                runs=costs_of(workspace, way.model) if several else (),
                 notes=way.notes,
             )
         )

@@ -102,7 +102,8 @@ class Profile:
         own: the student's own chains, recorded or sampled live.
         sft: supervised training, when there is no warm start; None, without a table ``[sft]``,
             leaves preference training to start from the base.
-        paired: whose chains are paired, ``teacher``, ``own`` or both.
+        paired: whose chains are paired, ``teacher``, ``own`` or both; of a recipe that takes only
+            one of them it is that one.
         pairs: how pairs are drawn.
         dpo: preference training.
         evaluation: the held-out problems.
