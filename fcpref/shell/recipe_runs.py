@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from fcpref.core.problems import Problem
-from fcpref.core.scores import ScoredChain
-from fcpref.core.seeds import derive_seed
 from fcpref.core.training import DEFAULT_RECIPE, Recipe, SftSpec, Step, find_recipe
 from fcpref.errors import PairError, TrainingError, UsageError
 from fcpref.shell import stages
-from fcpref.shell.engines.base import Sampling
-from fcpref.shell.profiles import Profile, Source
-from fcpref.shell.prompting import check_prompt
-from fcpref.shell.sampling import SamplePlan
+from fcpref.shell.profiles import Profile
+from fcpref.shell.recipe_chains import of_task, own_chains, replayed
 from fcpref.shell.store import Artifact
 
 if TYPE_CHECKING:
@@ -27,7 +22,6 @@ if TYPE_CHECKING:
     from fcpref.shell.workspace import Workspace
 
 WARM_START = "warm start"
-_SEEDS = 2**32
 
 
 @frozen(kw_only=True)
@@ -119,7 +113,7 @@ def follow(workspace: Workspace, plan: Profile) -> Way:
     """
     note = workspace.progress.note
     note(f"1/5 teacher: replaying {len(plan.teacher.recordings)} recordings")
-    teacher = tuple(_replayed(workspace, plan.teacher))
+    teacher = tuple(replayed(workspace, plan.teacher))
     recipe = find_recipe(plan.recipe)
     way = Way(recipe=recipe, plan=plan, model=plan.student, teacher=teacher)
     for step in recipe.steps:
@@ -158,11 +152,11 @@ def _preferred(workspace: Workspace, step: Step, way: Way) -> Way:
         own: list[Artifact] = []
         if "own" in step.chains:
             note(f"2/5 student: its own chains{said}")
-            own = _own(workspace, plan, way.model, number)
+            own = own_chains(workspace, plan, way.model, number)
         note(f"3/5 pairs{said}")
         sources: Mapping[ChainSource, Sequence[Artifact]] = {"teacher": way.teacher, "own": own}
         paired = [one for source in taken for one in sources[source]]
-        pairs = stages.pairs(workspace, _of_task(paired, plan.evaluation.task), plan.pairs)
+        pairs = stages.pairs(workspace, of_task(paired, plan.evaluation.task), plan.pairs)
         way = evolve(way, own=(*way.own, *own), pairs=(*way.pairs, pairs))
         few = step.each_round and pairs.header.count < plan.dpo.batch
         if not few:
@@ -220,45 +214,3 @@ def _reached(way: Way, label: str, adapter: Path) -> Way:
     model = f"adapter:{adapter}@{way.plan.student}"
     reached = Trained(label=label, adapter=adapter, model=model)
     return evolve(way, model=model, models=(*way.models, reached))
-
-
-def _of_task(scores: Sequence[Artifact], task: str) -> list[Artifact]:
-    """Return the scores about one task: preference training is for the task that is tested."""
-    return [one for one in scores if one.values(ScoredChain)[0].chain.task == task]
-
-
-def _replayed(workspace: Workspace, source: Source) -> list[Artifact]:
-    """Return the scores of recorded chains."""
-    scores = []
-    for prefix in source.recordings:
-        recording = workspace.locate(prefix, "recording")
-        scores.append(stages.score(workspace, stages.replay_chains(workspace, recording)))
-    return scores
-
-
-def _own(workspace: Workspace, plan: Profile, student: str, number: int) -> list[Artifact]:
-    """Return the scores of the student's own chains, recorded or sampled now.
-
-    Recordings stand for the first round; every later one has its own problems and noise.
-    """
-    source = plan.own
-    if number == 1 and (source.recordings or not source.count):
-        return _replayed(workspace, source)
-    seed = source.seed
-    if number > 1:
-        seed = derive_seed(source.seed, "round", number) % _SEEDS
-    problems = stages.make_problems(
-        workspace, source.task, "train", source.count, seed, source.knobs
-    )
-    check_prompt(source.prompt, problems.values(Problem), workspace.progress.note)
-    how = SamplePlan(
-        samples=source.samples,
-        prompt=source.prompt,
-        limits=plan.evaluation.limits,
-        temperatures=source.temperatures,
-        until_both=source.until_both,
-        complete=source.complete,
-    )
-    sampling = Sampling(temperature=source.temperature, seed=seed)
-    chains = stages.local_chains(workspace, problems, student, how, sampling)
-    return [stages.score(workspace, chains)]
