@@ -19,7 +19,8 @@ from fcpref.shell.settings import changed
 
 FOLDER = Path(__file__).parent.parent / "profiles"
 DEFAULT = "laptop"
-_SAME = ("name", "student", "recipe", "evaluation")
+# Recordings stand for the warm start and the base in the evaluation, so these are one for all.
+_SAME = ("name", "student", "recipe", "warm_start", "evaluation")
 
 
 @frozen(kw_only=True)
@@ -95,7 +96,8 @@ class Profile:
         name: the profile's name.
         student: the published base, by model name.
         recipe: which training steps there are, by name.
-        rounds: of a recipe with rounds, how many at most.
+        rounds: of a recipe with rounds, how many at most; one with fewer pairs than a batch of
+            preference training ends them.
         warm_start: a committed adapter to start preference training from.
         teacher: recordings of the teacher.
         oracle: problems that the oracle solves for supervised training.

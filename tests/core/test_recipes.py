@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 
 from fcpref.core.codec import structure, unstructure
-from fcpref.core.training import DEFAULT_RECIPE, RECIPES, Recipe, Step, find_recipe, steps_text
+from fcpref.core.training import (
+    DEFAULT_RECIPE,
+    RECIPES,
+    Recipe,
+    Step,
+    StepKind,
+    find_recipe,
+    steps_text,
+)
 from fcpref.errors import UsageError
 
 EVERY = [*RECIPES.values()]
@@ -44,6 +53,12 @@ def test_steps_in_words_tell_recipes_apart():
         "SFT on oracle and teacher chains; DPO on own chains, in rounds"
     )
     assert len({*map(steps_text, EVERY)}) == len(EVERY)
+
+
+@pytest.mark.parametrize("kind", get_args(StepKind))
+def test_every_kind_of_step_has_a_word(kind):
+    recipe = Recipe(name="own", summary="", steps=(Step(kind=kind, chains=("own",)),), source="")
+    assert steps_text(recipe).endswith(" on own chains")
 
 
 def test_a_step_without_chains_and_pairs_of_an_sft_step_are_refused():

@@ -96,6 +96,7 @@ def test_shipped_profiles_have_figures_for_every_recipe(name, recipe):
         ("rounds = 5\n", "'rounds' must be <= 4"),
         ("[recipes.grpa.dpo]\n", "unknown recipe 'grpa'; there are paper"),
         ("[recipes.paper.evaluation]\ncount = 1\n", r"\[recipes.paper\] must not set evaluation"),
+        ("[recipes.sft]\nwarm_start = ''\n", "must not set warm_start, which is the same"),
         ("[recipes.paper.dpo]\nrate = 1\n", "rate"),
         ("[recipes]\npaper = 1\n", r"\[recipes.paper\] must be a table"),
         ("recipes = 1\n", r"\[recipes\] must be a table"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import pytest
 from attrs import evolve
@@ -12,9 +13,9 @@ from fcpref.core.chains import STUDENT, Limits, Reply
 from fcpref.core.evaluation import Trial
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
-from fcpref.core.training import RECIPES, RunRecord
+from fcpref.core.training import RECIPES, RunRecord, StepKind
 from fcpref.errors import PairError, UsageError
-from fcpref.shell import pipeline_tables, stages
+from fcpref.shell import pipeline_tables, recipe_runs, stages
 from fcpref.shell.pipeline import run_profile
 from fcpref.shell.profiles import load_profile
 from fcpref.shell.recipe_runs import check, follow
@@ -238,6 +239,10 @@ def test_a_runs_header_names_the_recipe_unless_it_is_the_default(root, profile):
     way = follow(Workspace(root), load_profile(path, "paper"))
     named = way.runs[0].header.spec["recipe"]
     assert named == {"name": "paper", "source": RECIPES["paper"].source}
+
+
+def test_every_kind_of_step_can_be_done():
+    assert {*recipe_runs._STEPS} == {*get_args(StepKind)}
 
 
 def test_rounds_need_problems_to_sample_on(profile):
