@@ -66,6 +66,9 @@ def test_a_recipe_has_figures_of_its_own_before_the_profiles(tmp_path):
     assert paper.pairs == PairSpec(kinds=("chain",))
     assert (paper.dpo.batch, paper.dpo.lora.rank, paper.dpo.lora.first_layer) == (8, 4, 3)
     assert (default.recipe, default.pairs.limit, default.dpo.lora.first_layer) == ("sft+dpo", 48, 0)
+    # And what the profile says for the recipe goes before that.
+    said = load_profile(own(tmp_path, "[recipes.paper.pairs]\nkinds = ['step']\n"), "paper")
+    assert said.pairs.kinds == ("step",)
 
 
 def test_the_profiles_own_recipe_has_its_figures_too(tmp_path):
