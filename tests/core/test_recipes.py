@@ -61,11 +61,13 @@ def test_every_kind_of_step_has_a_word(kind):
     assert steps_text(recipe).endswith(" on own chains")
 
 
-def test_a_step_without_chains_and_pairs_of_an_sft_step_are_refused():
+def test_what_a_step_cannot_train_on_is_refused():
     with pytest.raises(ValueError, match="chains"):
         Step(kind="dpo", chains=())
     with pytest.raises(ValueError, match="not on pairs"):
         Step(kind="sft", chains=("own",), pairs=("chain",))
+    with pytest.raises(ValueError, match="all correct"):
+        Step(kind="dpo", chains=("teacher", "oracle"))
 
 
 def test_an_unknown_recipe_lists_those_there_are():

@@ -40,13 +40,16 @@ class Step:
     each_round: bool = False
 
     def __attrs_post_init__(self) -> None:
-        """Refuse pairs where none are trained on.
+        """Refuse what a step cannot train on.
 
         Raises:
-            ValueError: an sft step names builders of pairs.
+            ValueError: an sft step names builders of pairs, or a dpo step takes the oracle's
+                chains, which are all correct.
         """
         if self.kind == "sft" and self.pairs:
             raise ValueError(f"an sft step trains on chains, not on pairs: {self.pairs}")
+        if self.kind == "dpo" and "oracle" in self.chains:
+            raise ValueError("a dpo step pairs no chains of the oracle, which are all correct")
 
 
 @frozen(kw_only=True)
