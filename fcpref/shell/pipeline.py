@@ -22,7 +22,7 @@ from fcpref.shell import processes, stages
 from fcpref.shell.pipeline_tables import tables
 from fcpref.shell.profiles import EvaluationPlan, Profile, load_profile
 from fcpref.shell.progress import Progress
-from fcpref.shell.recipe_runs import WARM_START, check, follow
+from fcpref.shell.recipe_runs import WARM_START, as_followed, check, follow
 from fcpref.shell.run_costs import costs_of
 from fcpref.shell.stages_report import evaluation_text
 from fcpref.shell.workspace import Workspace
@@ -97,7 +97,7 @@ def _reported(workspace: Workspace, ways: Sequence[Way]) -> Outcome:
             RecipeResult(
                 recipe=way.recipe.name,
                 label=[*shown][-1],
-                steps=steps_text(way.recipe),
+                steps=steps_text(as_followed(way)),
                 source=way.recipe.source,
                 runs=costs_of(workspace, way.model) if several else (),
                 notes=way.notes,

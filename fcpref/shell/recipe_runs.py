@@ -121,6 +121,18 @@ def follow(workspace: Workspace, plan: Profile) -> Way:
     return way
 
 
+def as_followed(way: Way) -> Recipe:
+    """Return the recipe with the chains that the profile takes of those that a step may take."""
+    steps = (evolve(step, chains=_paired(step, way.plan)) for step in way.recipe.steps)
+    return evolve(way.recipe, steps=tuple(steps))
+
+
+def _paired(step: Step, plan: Profile) -> tuple[ChainSource, ...]:
+    if step.kind != "dpo":
+        return step.chains
+    return tuple(one for one in step.chains if one in plan.paired) or step.chains
+
+
 def _supervised(workspace: Workspace, step: Step, way: Way) -> Way:
     """Train on correct chains, or take the adapter that came of it earlier."""
     plan = way.plan
@@ -144,8 +156,7 @@ def _supervised(workspace: Workspace, step: Step, way: Way) -> Way:
 def _preferred(workspace: Workspace, step: Step, way: Way) -> Way:
     """Pair chains and train by preference, once or in rounds."""
     plan, note = way.plan, workspace.progress.note
-    narrowed = tuple(one for one in step.chains if one in plan.paired)
-    taken = narrowed or step.chains
+    taken = _paired(step, plan)
     rounds = plan.rounds if step.each_round else 1
     for number in range(1, rounds + 1):
         said = f", round {number} of {rounds}" if step.each_round else ""

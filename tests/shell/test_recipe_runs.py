@@ -159,6 +159,8 @@ def test_recipes_are_put_side_by_side_and_share_what_they_have_in_common(root, p
     report = (outcome.report / "report.md").read_text()
     assert "Recipes side by side" in report
     assert all(recipe.source in report for recipe in RECIPES.values())
+    # Of the chains that sft+dpo may pair, the profile takes the student's own.
+    assert "| sft+dpo | SFT on oracle and teacher chains; DPO on own chains " in report
     assert not verify(root / "local").differences
 
     again = stages.rewrite_report(Workspace(root))
