@@ -69,20 +69,41 @@ _PROMPT_OPTIONS = (
 )
 
 
-@command("fcpref run laptop")
+@command("fcpref run laptop", "fcpref run gpu --recipe paper --recipe sft --recipe sft+dpo")
 @click.argument("profile", required=False)
-def run(session: Session, profile: str | None) -> None:
+@click.option(
+    "--recipe",
+    "recipes",
+    multiple=True,
+    metavar="NAME",
+    help="In place of the profile's own, as `fcpref recipes` lists; given again, recipes are put "
+    "side by side on the same problems.",
+)
+def run(session: Session, profile: str | None, recipes: tuple[str, ...]) -> None:
     """Run everything, from problems to the report; go on where it stopped."""
     from fcpref.shell.pipeline import run_profile
 
-    outcome = run_profile(profile, session.folder, quiet=session.quiet)
-    paths = {"report": str(outcome.report), "adapter": str(outcome.adapter)}
-    lines = [
-        outcome.text,
-        f"report: {outcome.report / 'report.html'}",
-        f"adapter: {outcome.adapter}",
-    ]
+    outcome = run_profile(profile, session.folder, recipes=recipes, quiet=session.quiet)
+    adapters = {name: str(folder) for name, folder in outcome.adapters.items()}
+    paths = {"report": str(outcome.report), "adapter": str(outcome.adapter), "adapters": adapters}
+    lines = [outcome.text, f"report: {outcome.report / 'report.html'}"]
+    for name, folder in adapters.items():
+        lines.append(f"adapter of {name}: {folder}" if len(adapters) > 1 else f"adapter: {folder}")
     session.show({**paths, "text": outcome.text}, "\n".join(lines))
+
+
+@command("fcpref recipes --json")
+def recipes(session: Session) -> None:
+    """List the recipes of training, with where they come from."""
+    from fcpref.core.codec import unstructure
+    from fcpref.core.training import RECIPES, steps_text
+
+    rows = [unstructure(recipe) for recipe in RECIPES.values()]
+    lines = [
+        f"{one.name:<9}{one.summary}\n         {steps_text(one)}\n         {one.source}"
+        for one in RECIPES.values()
+    ]
+    session.show(rows, "\n".join(lines))
 
 
 @command("fcpref tasks --json")

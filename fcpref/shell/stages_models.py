@@ -235,6 +235,7 @@ def train(
     *,
     name: str = "",
     checkpoint_every: int | None = None,
+    recipe: Mapping[str, str] | None = None,
 ) -> tuple[Artifact, Path] | None:
     """Train a student; stage ``run``, and the adapter's folder.
 
@@ -253,6 +254,8 @@ def train(
         name: of the adapter's folder; otherwise made from the kind and the run's key.
         checkpoint_every: optimizer steps between checkpoints under ``local/checkpoints``, which go
             when the adapter is there; 0 for none, None for one every two minutes.
+        recipe: name and source of the recipe that the run is first done for; stands in the
+            artifact's header.
 
     Returns:
         None in all but the first of several processes, which writes.
@@ -309,7 +312,7 @@ def train(
         )
     if not processes.is_first():
         return None
-    header = {"sources": _sources(rows)}
+    header = {"sources": _sources(rows), **({"recipe": dict(recipe)} if recipe else {})}
     artifact = workspace.write("run", [record], parents=ids, spec=header)
     workspace.record(key, {"id": artifact.id, "adapter": folder})
     checkpoints.remove()

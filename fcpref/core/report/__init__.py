@@ -22,6 +22,7 @@ from fcpref.core.report.html import html
 from fcpref.core.report.linting import lint_document, lint_text
 from fcpref.core.report.markdown import markdown
 from fcpref.core.report.prompts import prompt_report
+from fcpref.core.report.recipes import RecipeResult, RunCost, sources_table
 from fcpref.core.report.terminal import rendered
 from fcpref.core.report.trained import Run, ShownTraining, Tokens, trained_tokens, untrained
 
@@ -31,8 +32,10 @@ __all__ = [
     "Item",
     "LineFigure",
     "Point",
+    "RecipeResult",
     "Report",
     "Run",
+    "RunCost",
     "Section",
     "Series",
     "ShownChain",
@@ -52,6 +55,7 @@ __all__ = [
     "shown_lines",
     "shown_page",
     "shown_pair",
+    "sources_table",
     "trained_tokens",
     "untrained",
 ]

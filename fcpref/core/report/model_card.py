@@ -43,12 +43,14 @@ class CardRun:
         record: what the run left on record.
         data: what it was trained on, in the record's order.
         authors: rows of the data by who wrote them.
+        recipe: the recipe that it was a step of, and where that comes from; "" when not recorded.
     """
 
     id: str
     record: RunRecord
     data: tuple[Source, ...]
     authors: tuple[tuple[str, int], ...] = ()
+    recipe: str = ""
 
 
 @frozen(kw_only=True)
@@ -186,6 +188,8 @@ _KINDS = {"sft": "Supervised fine-tuning (SFT)", "dpo": "Preference training (DP
 def _run(run: CardRun) -> Iterator[str]:
     record = run.record
     unit = "chains" if record.kind == "sft" else "pairs"
+    if run.recipe:
+        yield f"Recipe: {escape(run.recipe)}"
     yield f"Run: {_code(run.id)}"
     yield f"Data: {', '.join(f'{one.stage} {_code(one.id)}' for one in run.data)}"
     left = f"; {record.left_out:,} were too long" if record.left_out else ""

@@ -160,3 +160,9 @@ def test_no_name_breaks_the_head_a_table_or_a_fence(name, other):
     assert len(re.findall(r"(?<!\\)\|", row)) == 7
     titles = [line for line in text.split("\n") if line.startswith("#")]
     assert len(titles) == len([line for line in plain.split("\n") if line.startswith("#")])
+
+
+def test_a_card_names_the_recipe_of_a_run_where_there_is_a_record_of_it():
+    assert "Recipe:" not in model_card(CARD)
+    runs = (evolve(RUN, recipe="rounds. Others (arXiv 2404.19733)."),)
+    assert "- Recipe: rounds. Others (arXiv 2404.19733)." in model_card(evolve(CARD, runs=runs))
