@@ -38,12 +38,14 @@ from fcpref.shell.models import (
     load_tokenizer,
     public_base,
 )
+from fcpref.shell.probing import Probing
 from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import encode_chain, opening_of
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Chain, Encoded, PromptSpec
     from fcpref.core.pairs import PreferencePair
+    from fcpref.shell.probe_guard import ProbeGuard
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 WEIGHTS = "adapter_model.safetensors"
@@ -63,6 +65,7 @@ class TrainingJob:
             logged, metrics since they were last.
         checkpoints: where the run leaves them, and goes on from one; none unless given. They stay
             when it is done.
+        probing: what the run is probed with; nothing unless given.
     """
 
     student: ResolvedModel
@@ -71,6 +74,7 @@ class TrainingJob:
     out: Path
     on_step: OnStep = lambda _step, _total, _metrics: None
     checkpoints: Checkpoints | None = None
+    probing: Probing | None = None
 
 
 def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRecord:
@@ -94,8 +98,9 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
     from fcpref.shell.trl_trainers import run_sft
 
     model = _adapted(job.student, spec)
-    result = run_sft(model, tokenizer, kept, spec, job.on_step, job.checkpoints)
-    return _finish(model, job, spec, [[item] for item in kept], len(encoded), result)
+    guard = _guard(model, tokenizer, job, spec)
+    result = run_sft(model, tokenizer, kept, spec, job.on_step, job.checkpoints, guard)
+    return _finish(model, job, spec, [[item] for item in kept], len(encoded), result, guard)
 
 
 def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) -> RunRecord:
@@ -131,8 +136,9 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     from fcpref.shell.trl_trainers import run_dpo
 
     model = _adapted(job.student, spec)
-    result = run_dpo(model, tokenizer, kept, spec, job.on_step, job.checkpoints)
-    return _finish(model, job, spec, kept, len(encoded), result)
+    guard = _guard(model, tokenizer, job, spec)
+    result = run_dpo(model, tokenizer, kept, spec, job.on_step, job.checkpoints, guard)
+    return _finish(model, job, spec, kept, len(encoded), result, guard)
 
 
 def _encoded(
@@ -180,6 +186,19 @@ def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec) -> Any:  # noqa: A
         return get_peft_model(model, config)
 
 
+def _guard(
+    model: Any,  # noqa: ANN401
+    tokenizer: Any,  # noqa: ANN401
+    job: TrainingJob,
+    spec: SftSpec | DpoSpec,
+) -> ProbeGuard | None:
+    if job.probing is None:
+        return None
+    from fcpref.shell.probe_guard import ProbeGuard
+
+    return ProbeGuard(job.probing, spec, model, tokenizer, job.student)
+
+
 def _frozen_below(model: Any, first_layer: int) -> Any:  # noqa: ANN401
     """Leave an adapter's lower layers as they are, so that a backward pass ends above them."""
     for name, parameter in model.named_parameters():
@@ -209,6 +228,7 @@ def _finish(
     rows: Sequence[Sequence[Encoded]],
     given: int,
     result: tuple[Mapping[str, tuple[float, float]], int, str],
+    guard: ProbeGuard | None,
 ) -> RunRecord:
     metrics, steps, stopped = result
     own = (
@@ -240,7 +260,9 @@ def _finish(
         steps=steps,
         metrics=dict(metrics),
         adapter=digest,
-        stopped=stopped,
+        stopped=stopped or (guard.stopped if guard else ""),
+        probes=tuple(guard.probes) if guard else (),
+        kept=guard.kept if guard else None,
     )
 
 
