@@ -17,7 +17,7 @@ from fcpref.core.pairs import PreferencePair
 from fcpref.core.problems import Problem
 from fcpref.core.report import Table
 from fcpref.core.scores import ScoredChain
-from fcpref.core.training import RunRecord
+from fcpref.core.training import RunRecord, outcome
 from fcpref.errors import TrainingError, UsageError
 from fcpref.shell import processes, stages
 from fcpref.shell.engines.base import Sampling
@@ -253,6 +253,7 @@ def _run_table(runs: Sequence[Artifact]) -> Table:
         f"{record.kind}: {record.rows} rows, {record.steps} steps, "
         f"{record.trained_tokens} of {record.tokens} tokens trained"
         + (f", stopped: {record.stopped}" if record.stopped else "")
+        + ("" if record.kept is None else f", {outcome(record.probes, record.kept)}")
         for record in records
     )
     columns = ("stage", "metric", "first window", "last window")

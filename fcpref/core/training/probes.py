@@ -31,8 +31,8 @@ class ProbeSpec:
         seed: of the generator.
         knobs: of the generator.
         limits: of each chain.
-        collapse: stop when the share of one-call chains has risen by more than this since the
-            start; 1 for never.
+        collapse: stop when the share of one-call chains, those in which no call but `Answer`
+            works, has risen by more than this since the start; 1 for never.
         fall: stop when the share of correct chains was more than this below its best in two probes
             in a row; 1 for never.
         keep: whose weights the adapter gets: of the ``best`` probe, the earliest of equals, or of
@@ -61,7 +61,7 @@ class Probe:
         chains: one a problem.
         correct: whose answers are right and supported.
         answered: that end with an answer, right or not.
-        one_call: that answer by their first and only call, which is a guess.
+        one_call: that guess: `Answer` is their only call that worked.
         calls: of all chains, failed ones included.
         failed: failed calls.
     """
@@ -83,7 +83,7 @@ def probe_of(step: int, scores: Iterable[Score]) -> Probe:
         chains=len(every),
         correct=sum(one.correct for one in every),
         answered=sum(one.answered for one in every),
-        one_call=sum(one.answered and len(one.codes) == 1 for one in every),
+        one_call=sum(one.answered and one.codes.count(None) == 1 for one in every),
         calls=sum(len(one.codes) for one in every),
         failed=sum(code is not None for one in every for code in one.codes),
     )
@@ -105,9 +105,9 @@ def stop_reason(probes: Sequence[Probe], spec: ProbeSpec, remedy: str) -> str:
     first, last = probes[0], probes[-1]
     if (last.one_call - first.one_call) / last.chains > spec.collapse:
         return (
-            f"step {last.step}: {last.one_call} of {last.chains} probe chains are guesses by one "
-            f"call, {first.one_call} at the start, which is over probe.collapse {spec.collapse:g} "
-            f"(collapse); {remedy}"
+            f"step {last.step}: in {last.one_call} of {last.chains} probe chains no call but "
+            f"Answer works, {first.one_call} at the start, a rise over probe.collapse "
+            f"{spec.collapse:g} (collapse to guesses); {remedy}"
         )
     best = best_of(probes)
     if len(probes) > 1 and all(
