@@ -79,7 +79,8 @@ def changed(value: T, changes: Mapping[str, object]) -> T:
                 inner = inner.setdefault(part, unstructure(holder))
         named = last in _names(holder) or isinstance(holder, dict)
         if not isinstance(inner, dict) or not named:
-            raise UsageError(f"there is no setting {name!r}; there are {', '.join(_names(value))}")
+            known = ", ".join(_names(holder) or _names(value))
+            raise UsageError(f"there is no setting {name!r}; there are {known}")
         inner[last] = new
     try:
         return structure(plain, type(value))

@@ -25,6 +25,7 @@ from fcpref.core.training import (
     RunRecord,
     SftSpec,
     described,
+    helped,
     outcome,
     trained_replies,
 )
@@ -328,15 +329,26 @@ def train(
         )
     if not processes.is_first():
         return None
-    if record.stopped:
-        workspace.progress.note(f"stopped at {record.stopped}")
-    if record.kept is not None:
-        workspace.progress.note(outcome(record.probes, record.kept))
+    for note in _notes(record):
+        workspace.progress.note(note)
     header = {"sources": _sources(rows)}
     artifact = workspace.write("run", [record], parents=ids, spec=header)
     workspace.record(key, {"id": artifact.id, "adapter": folder})
     checkpoints.remove()
     return artifact, out
+
+
+def _notes(record: RunRecord) -> Iterator[str]:
+    """Yield what a user should know of a run that is done."""
+    if record.stopped:
+        yield f"stopped at {record.stopped}"
+    if record.kept is not None:
+        found = outcome(record.probes, record.kept)
+        advice = (
+            "; set probe.keep=last for the weights of the last step, or probe.count higher to see "
+            "smaller gains"
+        )
+        yield found + ("" if helped(record.probes, record.kept) else advice)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from fcpref.core.training import (
     checked_probe,
     described,
     generated_probe,
+    helped,
     outcome,
     probe_of,
     probe_problems,
@@ -151,10 +152,12 @@ def test_a_run_says_whose_weights_it_kept_and_whether_it_helped() -> None:
     assert outcome(course(2, 7, 6), 10) == (
         "kept step 10: 7 of 10 probe chains correct, 2 at the start"
     )
-    assert outcome(course(2, 2, 1), 0).startswith(
+    assert outcome(course(2, 2, 1), 0) == (
         "training did not help: no probe has more correct chains than the start (2 of 10), whose "
-        "weights are kept; set probe.keep=last"
+        "weights are kept"
     )
+    assert [helped(course(2, 7, 6), one) for one in (0, 10, 20)] == [False, True, True]
+    assert outcome(course(2), 0) == "kept step 0: 2 of 10 probe chains correct, 2 at the start"
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,9 @@ def test_a_run_logs_its_probes_and_says_what_it_kept(workspace, data) -> None:
     ]
     assert [one.step for one in record.probes] == [0, 3, 6]
     assert record.kept == 0
-    assert workspace.progress.notes[-1].startswith("training did not help: no probe has more")
+    said = workspace.progress.notes[-1]
+    assert said.startswith("training did not help: no probe has more")
+    assert "; set probe.keep=last for" in said
     assert events(data.root, "trained")[0]["kept"] == 0
 
 

@@ -205,7 +205,7 @@ def _run(run: CardRun) -> Iterator[str]:
     if record.stopped:
         yield f"Stopped early: {escape(record.stopped)}"
     if record.kept is not None:
-        yield f"Probes on held-out problems: {escape(outcome(record.probes, record.kept))}"
+        yield f"Probes: {escape(outcome(record.probes, record.kept))}"
 
 
 def _results(results: Sequence[CardResult]) -> Iterator[str]:

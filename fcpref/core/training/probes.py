@@ -131,20 +131,24 @@ def described(probe: Probe) -> str:
     )
 
 
+def helped(probes: Sequence[Probe], kept: int) -> bool:
+    """Tell whether a run kept other weights than it started from; see `outcome`."""
+    return kept > probes[0].step or len(probes) == 1
+
+
 def outcome(probes: Sequence[Probe], kept: int) -> str:
-    """Return in a sentence whose weights a run kept, and whether it helped.
+    """Return whose weights a run kept, and whether it helped, in some words.
 
     Args:
         probes: of the whole run.
         kept: step of the weights.
     """
     first = probes[0]
-    own = next((one for one in probes if one.step == kept), probes[-1])
-    gain = f"{own.correct} of {own.chains} probe chains correct, {first.correct} at the start"
-    if kept == first.step and len(probes) > 1:
+    if not helped(probes, kept):
         return (
-            f"training did not help: no probe has more correct chains than the start "
-            f"({first.correct} of {first.chains}), whose weights are kept; set probe.keep=last to "
-            "keep those of the last step, or probe.count higher to tell smaller gains"
+            "training did not help: no probe has more correct chains than the start "
+            f"({first.correct} of {first.chains}), whose weights are kept"
         )
+    own = next(one for one in probes if one.step == kept)
+    gain = f"{own.correct} of {own.chains} probe chains correct, {first.correct} at the start"
     return f"kept step {kept}: {gain}"
