@@ -150,6 +150,19 @@ def test_a_run_logs_its_probes_and_says_what_it_kept(workspace, data) -> None:
     assert events(data.root, "trained")[0]["kept"] == 0
 
 
+def test_a_record_names_given_problems_by_their_whole_id(workspace, data) -> None:
+    given = stages.make_problems(workspace, "math.word", "dev", 2, 5, {})
+    named = evolve(SPEC, epochs=1, probe=evolve(SPEC.probe, problems=given.id[7:15]))
+    pairs = workspace.locate(data.rows["dpo"], "pairs")
+    done = train(workspace, "dpo", [pairs], data.student, named, name="given")
+    assert done is not None
+    record = done[0].values(RunRecord)[0]
+    assert record.spec["probe"]["problems"] == given.id
+    # The same work by another name is not done again.
+    whole = evolve(named, probe=evolve(named.probe, problems=given.id))
+    assert train(workspace, "dpo", [pairs], data.student, whole) == done
+
+
 @pytest.mark.parametrize("limit", [1e3, 1e-6])
 def test_without_probes_chosen_rejected_and_margin_are_logged_and_guarded(
     workspace, data, limit
