@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fcpref.core.pairs import PreferencePair
 from fcpref.core.report import Table, wording
 from fcpref.core.scores import ScoredChain
-from fcpref.core.training import RunRecord
+from fcpref.core.training import RunRecord, outcome
 from fcpref.shell import stages
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def _run_table(runs: Sequence[Artifact], title: str) -> Table:
         f"{name}: {record.rows} rows, {record.steps} steps, "
         f"{record.trained_tokens} of {record.tokens} tokens trained"
         + (f", stopped: {record.stopped}" if record.stopped else "")
+        + ("" if record.kept is None else f", {outcome(record.probes, record.kept)}")
         for name, record in zip(names, records, strict=True)
     )
     columns = ("stage", "metric", "first window", "last window")

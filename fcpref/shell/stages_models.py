@@ -19,7 +19,16 @@ from fcpref.core.evaluation import Trial
 from fcpref.core.pairs import PreferencePair
 from fcpref.core.problems import Problem
 from fcpref.core.scores import ScoredChain
-from fcpref.core.training import DpoSpec, RunRecord, SftSpec, trained_replies
+from fcpref.core.training import (
+    DpoSpec,
+    Probe,
+    RunRecord,
+    SftSpec,
+    described,
+    helped,
+    outcome,
+    trained_replies,
+)
 from fcpref.errors import PairError, TrainingError
 from fcpref.shell import processes
 from fcpref.shell.checkpoints import Checkpoints
@@ -35,6 +44,7 @@ from fcpref.shell.models import (
     public_name,
     resolve,
 )
+from fcpref.shell.probing import pinned, probing
 from fcpref.shell.progress import SILENT
 from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan
@@ -265,6 +275,7 @@ def train(
         PairError: the pairs are not fit for training.
         ModelError: the student cannot be found or loaded.
     """
+    spec = pinned(workspace, spec)
     resolved = resolve(ModelName.parse(student), workspace.progress.note)
     ids = tuple(sorted(artifact.id for artifact in data))
     parts = {"data": ids, "student": resolved.revision, "spec": unstructure(spec)}
@@ -283,21 +294,30 @@ def train(
     with _run_log(workspace, key=short(key), kind=kind) as log:
         rows = _rows(workspace, data, log, resolved, spec)
         with workspace.progress.bar(f"training {kind}") as bar:
+            said = {"loss": "", "probe": ""}
 
             def on_step(step: int, total: int, metrics: Mapping[str, float]) -> None:
-                bar.to(step, total, f"loss {metrics['loss']:.3f}" if "loss" in metrics else None)
+                if "loss" in metrics:
+                    said["loss"] = f"loss {metrics['loss']:.3f}"
+                bar.to(step, total, ", ".join(filter(None, said.values())))
                 if metrics:
                     log.write("step", step=step, **metrics)
 
+            def on_probe(probe: Probe) -> None:
+                said["probe"] = f"probe {described(probe)}"
+                log.write("probe", **unstructure(probe))
+
+            problems = problems_of(workspace, data)
             job = TrainingJob(
                 student=resolved,
-                problems=problems_of(workspace, data),
+                problems=problems,
                 data=ids,
                 out=out,
                 on_step=on_step,
                 # Of pairs it was said when they were checked.
                 note=workspace.progress.note if kind == "sft" else SILENT.note,
                 checkpoints=checkpoints,
+                probing=probing(workspace, rows, problems, spec, on_probe),
             )
             run: Any = train_sft if kind == "sft" else train_dpo
             record: RunRecord = run(rows, spec, job)
@@ -308,15 +328,32 @@ def train(
             rows=record.rows,
             steps=record.steps,
             metrics=record.metrics,
+            stopped=record.stopped,
+            kept=record.kept,
             gpu_bytes=most_gpu_bytes(),
         )
     if not processes.is_first():
         return None
+    for note in _notes(record):
+        workspace.progress.note(note)
     header = {"sources": _sources(rows), **({"recipe": dict(recipe)} if recipe else {})}
     artifact = workspace.write("run", [record], parents=ids, spec=header)
     workspace.record(key, {"id": artifact.id, "adapter": folder})
     checkpoints.remove()
     return artifact, out
+
+
+def _notes(record: RunRecord) -> Iterator[str]:
+    """Yield what a user should know of a run that is done."""
+    if record.stopped:
+        yield f"stopped at {record.stopped}"
+    if record.kept is not None:
+        found = outcome(record.probes, record.kept)
+        advice = (
+            "; set probe.keep=last for the weights of the last step, or probe.count higher to see "
+            "smaller gains"
+        )
+        yield found + ("" if helped(record.probes, record.kept) else advice)
 
 
 @contextmanager

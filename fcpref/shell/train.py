@@ -38,6 +38,7 @@ from fcpref.shell.models import (
     load_model,
     public_base,
 )
+from fcpref.shell.probing import Probing
 from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import grammars_of, training_tokenizer
@@ -45,6 +46,7 @@ from fcpref.shell.training_templates import grammars_of, training_tokenizer
 if TYPE_CHECKING:
     from fcpref.core.chains import Chain, Encoded, PromptSpec
     from fcpref.core.pairs import PreferencePair
+    from fcpref.shell.probe_guard import ProbeGuard
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 WEIGHTS = "adapter_model.safetensors"
@@ -65,6 +67,7 @@ class TrainingJob:
         note: told in a line what is to be said before.
         checkpoints: where the run leaves them, and goes on from one; none unless given. They stay
             when it is done.
+        probing: what the run is probed with; nothing unless given.
     """
 
     student: ResolvedModel
@@ -74,6 +77,7 @@ class TrainingJob:
     on_step: OnStep = lambda _step, _total, _metrics: None
     note: Callable[[str], None] = lambda _line: None
     checkpoints: Checkpoints | None = None
+    probing: Probing | None = None
 
 
 def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRecord:
@@ -98,8 +102,11 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
     from fcpref.shell.trl_trainers import run_sft
 
     model = _adapted(job.student, spec)
-    result = run_sft(model, tokenizer, kept, spec, job.on_step, job.checkpoints)
-    return _finish(model, job, spec, [[item] for item in kept], len(encoded), result, template)
+    guard = _guard(model, tokenizer, job, spec)
+    result = run_sft(model, tokenizer, kept, spec, job.on_step, job.checkpoints, guard)
+    return _finish(
+        model, job, spec, [[item] for item in kept], len(encoded), result, template, guard
+    )
 
 
 def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) -> RunRecord:
@@ -131,8 +138,9 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     from fcpref.shell.trl_trainers import run_dpo
 
     model = _adapted(job.student, spec)
-    result = run_dpo(model, tokenizer, kept, spec, job.on_step, job.checkpoints)
-    return _finish(model, job, spec, kept, len(encoded), result, template)
+    guard = _guard(model, tokenizer, job, spec)
+    result = run_dpo(model, tokenizer, kept, spec, job.on_step, job.checkpoints, guard)
+    return _finish(model, job, spec, kept, len(encoded), result, template, guard)
 
 
 def _tokenizer(
@@ -187,6 +195,19 @@ def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec) -> Any:  # noqa: A
         return get_peft_model(model, config)
 
 
+def _guard(
+    model: Any,  # noqa: ANN401
+    tokenizer: Any,  # noqa: ANN401
+    job: TrainingJob,
+    spec: SftSpec | DpoSpec,
+) -> ProbeGuard | None:
+    if job.probing is None:
+        return None
+    from fcpref.shell.probe_guard import ProbeGuard
+
+    return ProbeGuard(job.probing, spec, model, tokenizer, job.student)
+
+
 def _frozen_below(model: Any, first_layer: int) -> Any:  # noqa: ANN401
     """Leave an adapter's lower layers as they are, so that a backward pass ends above them."""
     for name, parameter in model.named_parameters():
@@ -217,6 +238,7 @@ def _finish(
     given: int,
     result: tuple[Mapping[str, tuple[float, float]], int, str],
     template: str,
+    guard: ProbeGuard | None,
 ) -> RunRecord:
     metrics, steps, stopped = result
     own = (
@@ -248,7 +270,9 @@ def _finish(
         steps=steps,
         metrics=dict(metrics),
         adapter=digest,
-        stopped=stopped,
+        stopped=stopped or (guard.stopped if guard else ""),
+        probes=tuple(guard.probes) if guard else (),
+        kept=guard.kept if guard else None,
     )
 
 

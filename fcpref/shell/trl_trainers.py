@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fcpref.core.chains import Encoded
     from fcpref.core.training import DpoSpec, SftSpec
     from fcpref.shell.checkpoints import Checkpoints
+    from fcpref.shell.probe_guard import ProbeGuard
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 Result = tuple[dict[str, tuple[float, float]], int, str]
@@ -52,6 +53,7 @@ def run_sft(
     spec: SftSpec,
     on_step: OnStep,
     checkpoints: Checkpoints | None = None,
+    guard: ProbeGuard | None = None,
 ) -> Result:
     """Run TRL's SFTTrainer; return metrics (first, last), steps, and why it stopped early."""
     start = start_of(checkpoints, model)
@@ -71,7 +73,7 @@ def run_sft(
             callbacks=[watch],
         )
         _own_console(trainer)
-        trainer.begin(start)
+        trainer.begin(start, guard)
     return watch.result()
 
 
@@ -82,6 +84,7 @@ def run_dpo(
     spec: DpoSpec,
     on_step: OnStep,
     checkpoints: Checkpoints | None = None,
+    guard: ProbeGuard | None = None,
 ) -> Result:
     """Run TRL's DPOTrainer on pre-tokenised, masked, packed pairs; see `run_sft`."""
     start = start_of(checkpoints, model)
@@ -110,7 +113,7 @@ def run_dpo(
             reference=start.common.get("references"),
         )
         _own_console(trainer)
-        trainer.begin(start)
+        trainer.begin(start, guard)
     return watch.result()
 
 

@@ -40,6 +40,15 @@ def test_a_table_of_sft_asks_for_supervised_training_and_changes_only_what_it_na
     assert (sft.lora.rank, sft.epochs) == (4, SftSpec().epochs)
 
 
+def test_a_profile_may_ask_for_probes(tmp_path):
+    text = "[dpo.probe]\nevery = 20\ncount = 8\n[dpo.probe.knobs]\nmax_depth = 2\n"
+    text += "[dpo.probe.limits]\ncalls = 9\n"
+    probe = load_profile(own(tmp_path, text)).dpo.probe
+    assert (probe.every, probe.count, probe.knobs) == (20, 8, {"max_depth": 2})
+    assert (probe.limits.calls, probe.limits.tokens) == (9, 400)
+    assert load_profile(own(tmp_path, "")).dpo.probe.every == 0
+
+
 def test_a_profile_says_how_problems_are_shown(tmp_path):
     prompt = 'detail = "help"\nshots = 2\nexemplars = "spread"\nwithout = ["Reasoning"]\n'
     profile = load_profile(own(tmp_path, f"[own.prompt]\n{prompt}[evaluation.prompt]\n{prompt}"))
@@ -110,6 +119,7 @@ def test_shipped_profiles_have_figures_for_every_recipe(name, recipe):
         ("paired = ['nobody']\n", "paired"),
         ("[dpo]\nlearning_rate = -1\n", "learning_rate"),
         ("[dpo]\nrate = 1\n", "rate"),
+        ("[dpo.probe]\nevry = 1\n", "evry"),
         ("[pairs]\nkind = 'words'\n", "kind"),
         ("dpo = 1\n", r"\[dpo\] must be a table"),
         ("[pairs\n", "TOML"),

@@ -14,7 +14,7 @@ from fcpref.core.evaluation import EvaluationSummary, Share
 from fcpref.core.report import wording
 from fcpref.core.report.document import Source
 from fcpref.core.report.markdown import escape
-from fcpref.core.training import RunRecord
+from fcpref.core.training import RunRecord, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -208,6 +208,8 @@ def _run(run: CardRun) -> Iterator[str]:
     yield f"Optimizer steps: {record.steps:,}{metrics}"
     if record.stopped:
         yield f"Stopped early: {escape(record.stopped)}"
+    if record.kept is not None:
+        yield f"Probes: {escape(outcome(record.probes, record.kept))}"
 
 
 def _results(results: Sequence[CardResult]) -> Iterator[str]:

@@ -1,5 +1,16 @@
 """Training as data: recipes, specifications, which replies are trained, a scalar DPO reference."""
 
+from fcpref.core.training.probe_problems import checked_probe, generated_probe
+from fcpref.core.training.probes import (
+    Probe,
+    ProbeSpec,
+    best_of,
+    described,
+    helped,
+    outcome,
+    probe_of,
+    stop_reason,
+)
 from fcpref.core.training.recipes import (
     DEFAULT_RECIPE,
     RECIPES,
@@ -20,16 +31,26 @@ __all__ = [
     "ChainSource",
     "DpoSpec",
     "LoraSpec",
+    "Probe",
+    "ProbeSpec",
     "Recipe",
     "RunRecord",
     "SftSpec",
     "Step",
     "StepKind",
+    "best_of",
+    "checked_probe",
+    "described",
     "dpo_loss",
     "find_recipe",
+    "generated_probe",
+    "helped",
     "judged_replies",
     "left_out",
+    "outcome",
+    "probe_of",
     "reward_margin",
     "steps_text",
+    "stop_reason",
     "trained_replies",
 ]

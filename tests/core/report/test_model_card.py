@@ -17,7 +17,7 @@ from fcpref.core.codec import unstructure
 from fcpref.core.evaluation import Trial, summarise
 from fcpref.core.report import Source
 from fcpref.core.report.model_card import CardExample, CardResult, CardRun, ModelCard, model_card
-from fcpref.core.training import DpoSpec, RunRecord
+from fcpref.core.training import DpoSpec, Probe, RunRecord
 
 TRIALS = [
     Trial(
@@ -100,6 +100,16 @@ def test_what_is_not_known_is_left_out_of_the_head_and_said():
     text = model_card(evolve(CARD, published="", licence="", base="path:b"))
     assert not {"base_model", "base_model_relation", "license"} & set(head(text))
     assert "The licence of the base `path:b` was not found" in text
+
+
+def test_a_card_says_whose_weights_a_probed_run_kept():
+    counts = {"chains": 8, "answered": 8, "one_call": 0, "calls": 30, "failed": 0}
+    probes = (Probe(step=0, correct=2, **counts), Probe(step=40, correct=6, **counts))
+    run = evolve(RUN, record=evolve(RECORD, probes=probes, kept=40))
+    text = model_card(evolve(CARD, runs=(run,)))
+    line = "- Probes: kept step 40: 6 of 8 probe chains correct, 2 at the start"
+    assert line in text.splitlines()
+    assert "Probes" not in model_card(CARD)
 
 
 def test_a_run_is_told_with_its_data_rows_tokens_and_specification():
