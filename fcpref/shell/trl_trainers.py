@@ -24,6 +24,7 @@ from fcpref.shell.packed_pairs import (
     score_trained_only,
 )
 from fcpref.shell.packed_trainer import PackedCollator, PackedDPOTrainer
+from fcpref.shell.preference_losses import loss_settings
 from fcpref.shell.resuming import Resuming, start_of
 
 if TYPE_CHECKING:
@@ -86,18 +87,13 @@ def run_dpo(
     start = start_of(checkpoints, model)
     packed = [pack(*both) for both in rows]
     watch = _Watch(on_step, limit=spec.stop_below, beta=spec.beta)
-    losses, weights = [spec.loss], [1.0]
-    if spec.sft_weight:
-        losses, weights = [spec.loss, "sft"], [1.0, spec.sft_weight]
     own = _own_batch(spec.batch)
     score_trained_only(model.get_base_model() if hasattr(model, "get_base_model") else model)
     with _quiet(), _any_shape(), tempfile.TemporaryDirectory() as folder:
         arguments = DPOConfig(
             **_common(folder, spec, own, 1, len(rows)),
+            **loss_settings(spec),
             max_length=None,
-            beta=spec.beta,
-            loss_type=losses,
-            loss_weights=weights,
         )
         trainer = PackedDPOTrainer(
             model=model,
