@@ -21,7 +21,7 @@ from fcpref.shell.model_facts import card_of
 from fcpref.shell.models import ModelName, ResolvedModel, load_model, public_name, quiet, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from fcpref.shell.workspace import Workspace
 
@@ -83,18 +83,42 @@ def merge_model(workspace: Workspace, model: str, out: Path | None = None) -> Me
     workspace.progress.note(f"loading {public_name(resolved)}")
     whole = _merged(resolved)
 
+    workspace.progress.note(f"writing {folder}")
+    mark = {"merged": public_name(resolved), "revision": resolved.revision}
+    write_model(folder, whole, resolved.folder, mark, text)
+    return Merged(folder=folder, files=tuple(sorted(folder.iterdir())))
+
+
+def write_model(
+    folder: Path,
+    whole: Any,  # noqa: ANN401
+    tokenizer: Path,
+    mark: Mapping[str, str],
+    card: str = "",
+) -> None:
+    """Write a model in bfloat16 as a plain folder, whole or not at all.
+
+    Args:
+        folder: what it replaces.
+        whole: the model, without adapters, in bfloat16.
+        tokenizer: a folder with its tokenizer and chat template.
+        mark: what is said of its origin, for programs.
+        card: for people.
+
+    Raises:
+        ArtifactError: the folder cannot be written.
+    """
+
     def fill(partial: Path) -> None:
-        workspace.progress.note(f"writing {folder}")
         with quiet():
             whole.save_pretrained(partial)
         _write_config(partial / CONFIG)
-        _write_tokenizer(resolved.folder, partial)
-        mark = {"merged": public_name(resolved), "revision": resolved.revision}
+        _write_tokenizer(tokenizer, partial)
         _write_json(partial / MARK, mark)
-        (partial / "README.md").write_text(text, encoding="utf-8")
+        if card:
+            (partial / "README.md").write_text(card, encoding="utf-8")
 
     _fill_whole(folder, fill)
-    return Merged(folder=folder, files=tuple(sorted(folder.iterdir())))
 
 
 def _refuse_other_folder(folder: Path) -> None:
@@ -226,6 +250,5 @@ def _fill_whole(folder: Path, fill: Callable[[Path], None]) -> None:
     except (OSError, SafetensorError) as error:
         why = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise ArtifactError(
-            f"{folder}: the merged model cannot be written ({why}); free space or choose another "
-            "--out"
+            f"{folder}: the model cannot be written ({why}); free space or choose another --out"
         ) from None

@@ -26,6 +26,7 @@ from fcpref.shell.progress import Progress
 from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_report import evaluation_text
+from fcpref.shell.whole_models import name_of
 from fcpref.shell.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def run_profile(profile: str | None, root: Path, *, quiet: bool = False) -> Outc
     run, adapter = _trained(workspace, "dpo", [pairs], start, plan.dpo)
     note("5/5 evaluation on held-out problems")
     problems = _held_out(workspace, plan.evaluation)
-    after = f"adapter:{adapter}@{plan.student}"
+    after = name_of(adapter, start)
     labelled = {"base": _trials(workspace, plan, problems, plan.student, plan.evaluation.before)}
     if start != plan.student:
         labelled["warm start"] = _trials(workspace, plan, problems, start, plan.evaluation.start)
@@ -138,7 +139,7 @@ def _warm_start(
         )
         data.append(stages.score(workspace, stages.oracle_chains(workspace, problems)))
     run, folder = _trained(workspace, "sft", data, plan.student, plan.sft)
-    return f"adapter:{folder}@{plan.student}", [run]
+    return name_of(folder, plan.student), [run]
 
 
 def _own(workspace: Workspace, plan: Profile, start: str) -> list[Artifact]:

@@ -25,6 +25,7 @@ from fcpref.shell.packed_pairs import (
 )
 from fcpref.shell.packed_trainer import PackedCollator, PackedDPOTrainer
 from fcpref.shell.preference_losses import loss_settings
+from fcpref.shell.quantising import adapters_in_float32
 from fcpref.shell.resuming import Resuming, start_of
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def run_sft(
             callbacks=[watch],
         )
         _own_console(trainer)
+        adapters_in_float32(trainer.model)
         trainer.begin(start)
     return watch.result()
 
@@ -94,6 +96,8 @@ def run_dpo(
             **_common(folder, spec, own, 1, len(rows)),
             **loss_settings(spec),
             max_length=None,
+            # Without adapters TRL would load a second model as the reference.
+            precompute_ref_log_probs=not hasattr(model, "peft_config"),
         )
         trainer = PackedDPOTrainer(
             model=model,
@@ -195,7 +199,7 @@ def _common(
         "lr_scheduler_type": "linear",
         "seed": spec.seed,
         "data_seed": spec.seed,
-        "bf16": False,
+        "bf16": _in_bfloat16(spec),
         "gradient_checkpointing": False,
         "logging_steps": max(1, steps // 10),
         # Otherwise the trainer logs the last finite losses in place of a NaN, and nobody notices.
@@ -207,6 +211,11 @@ def _common(
         "max_grad_norm": 1.0,
         "dataloader_pin_memory": False,
     }
+
+
+def _in_bfloat16(spec: SftSpec | DpoSpec) -> bool:
+    """Tell whether float32 weights are rounded for a pass; frozen ones are what `dtype` says."""
+    return spec.method == "full" and spec.dtype != "float32" and torch.cuda.is_available()
 
 
 def _micro_batch(batch: int, longest: int, budget: int) -> tuple[int, int]:
