@@ -26,6 +26,7 @@ from fcpref.shell.progress import Progress
 from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_report import evaluation_text
+from fcpref.shell.teacher_source import teacher_scores
 from fcpref.shell.whole_models import name_of
 from fcpref.shell.workspace import Workspace
 
@@ -67,8 +68,7 @@ def run_profile(profile: str | None, root: Path, *, quiet: bool = False) -> Outc
     plan = load_profile(profile)
     workspace = Workspace(root, Progress(quiet=quiet))
     note = workspace.progress.note
-    note(f"1/5 teacher: replaying {len(plan.teacher.recordings)} recordings")
-    teacher = _replayed(workspace, plan.teacher)
+    teacher = teacher_scores(workspace, plan.teacher, plan.evaluation.limits)
     start, runs = _warm_start(workspace, plan, teacher)
     note("2/5 student: its own chains")
     own = _own(workspace, plan, start)

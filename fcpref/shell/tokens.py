@@ -9,7 +9,7 @@ from attrs import evolve
 from fcpref.core.chains import Encoded, Message, render, schemas, told
 from fcpref.core.tasks import find_task
 from fcpref.errors import TrainingError
-from fcpref.shell.templates import before_mark, render_chat, require_tools
+from fcpref.shell.templates import before_mark, lead_of, render_chat, require_tools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,12 +80,15 @@ def encode_chain(
     for turn, carries in zip(chain.turns, trained, strict=True):
         chat.append(Message(role="assistant", content=turn.reply))
         said = _printed(tokenizer, chat, text, tools) if tools else turn.reply
-        before = text + said
         chat.append(told(turn.reply, turn.outcome.text, chain.grammar))
-        text = render_chat(tokenizer, chat, tools)
-        if not text.startswith(before):
+        opened, text = text, render_chat(tokenizer, chat, tools)
+        led = not tools and not text.startswith(opened + said)
+        if led:
+            said = lead_of(tokenizer) + said
+        if not text.startswith(opened + said):
             raise TrainingError(_REWRITES)
-        reply, glue = _encode(tokenizer, said), _encode(tokenizer, text[len(before) :])
+        reply = _continued(tokenizer, opened, said) if led else _encode(tokenizer, said)
+        glue = _encode(tokenizer, text[len(opened + said) :])
         # The glue opens with the end-of-turn mark, which the model writes itself.
         if not glue or glue[0] not in marks:
             raise TrainingError(_NO_MARK)
@@ -122,6 +125,17 @@ def _printed(
     if said is None:
         raise TrainingError(_NO_MARK)
     return said
+
+
+def _continued(tokenizer: Any, before: str, text: str) -> list[int]:  # noqa: ANN401
+    """Encode a text that opens with white space as it is encoded behind another one.
+
+    By itself it would open with two spaces for a SentencePiece vocabulary.
+    """
+    opening, whole = _encode(tokenizer, before), _encode(tokenizer, before + text)
+    if whole[: len(opening)] == opening:
+        return whole[len(opening) :]
+    return _encode(tokenizer, text)
 
 
 def _encode(tokenizer: Any, text: str) -> list[int]:  # noqa: ANN401
