@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import torch
@@ -28,9 +28,6 @@ from tests.training_runs import training_data
 
 FULL = evolve(SFT, lora=LoraSpec(), method="full", learning_rate=1e-3)
 FULL_DPO = evolve(DPO, lora=LoraSpec(), method="full", learning_rate=2e-4)
-if TYPE_CHECKING:
-    from pathlib import Path
-
 STABLE = evolve(LORA, rank_stabilised=True)
 DORA = evolve(LORA, dora=True)
 BOTH = evolve(STABLE, dora=True)
@@ -208,6 +205,19 @@ def test_a_trained_model_is_found_again_while_its_weights_are_there(
     assert adapter.parent == workspace.local / "adapters"
     assert name_of(adapter, made.student) == f"adapter:{adapter}@{made.student}"
     assert name_of(adapter, f"adapter:before@{made.student}").endswith(f"@{made.student}")
+    onto = stages_models.train(
+        workspace,
+        "dpo",
+        [workspace.find(made.rows["dpo"], "pairs")],
+        f"path:{folder}",
+        evolve(DPO, epochs=1),
+    )
+    assert onto is not None
+    for model, runs in ((f"path:{folder}", 1), (name_of(onto[1], f"path:{folder}"), 2)):
+        merged = merge_model(workspace, model, workspace.root / f"merged-{runs}").folder
+        card = (merged / "README.md").read_text()
+        assert card.count("- Run: `sha256:") == runs
+        assert f"- Base: `path:{Path(made.student).name}`" in card
     again: list[object] = []
 
     def train(*_) -> None:

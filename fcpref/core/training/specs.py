@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
-from attrs.validators import ge, gt, in_, lt
+from attrs.validators import ge, gt, lt
 
 from fcpref.core.chains import STUDENT, PromptSpec
 from fcpref.core.codec import LATER
@@ -142,7 +142,7 @@ class DpoSpec(_Spec):
     learning_rate: float = field(default=5e-5, validator=gt(0))
     warmup: float = field(default=0.1, validator=[ge(0), lt(1)])
     beta: float = field(default=0.1, validator=gt(0))
-    loss: str = field(default="sigmoid", validator=in_(LOSSES))
+    loss: str = field(default="sigmoid")
     sft_weight: float = field(default=0.2, validator=ge(0))
     stop_below: float = field(default=20.0, validator=gt(0))
     label_smoothing: float = field(default=0.0, validator=[ge(0), lt(0.5)], metadata=LATER)
@@ -151,6 +151,11 @@ class DpoSpec(_Spec):
         default="reverse_kl", metadata=LATER
     )
     divergence_alpha: float = field(default=_ALPHA, validator=gt(0), metadata=LATER)
+
+    @loss.validator
+    def _known(self, _: Attribute[Any], loss: str) -> None:
+        if loss not in LOSSES:
+            raise ValueError(f"'loss' must be one of {', '.join(LOSSES)}, not {loss!r}")
 
     # What a loss leaves out of account is refused: one run must not have two ids.
     @label_smoothing.validator
