@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import string
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from attrs import evolve
+from click.testing import CliRunner
 from tokenizers import Tokenizer, models, normalizers
 from transformers import PreTrainedTokenizerFast
 
+from fcpref.cli import main
 from fcpref.core.chains import (
     STUDENT,
     Chain,
@@ -36,11 +39,15 @@ from fcpref.shell.pipeline import run_profile
 from fcpref.shell.profiles import FOLDER, load_profile
 from fcpref.shell.templates import lead_of, render_chat
 from fcpref.shell.tokens import encode_chain
+from tests.command_line import made_by
 from tests.mistral import FIRST, V2, V3, mistral_tokenizer, save_mistral
 from tests.shell.test_pipeline import artifacts
 from tests.shell.test_shards import serving
 from tests.teacher_server import KEY
 from tests.tiny_model import CHATML, byte_tokenizer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TASK = find_task("math.word")
 # What differs from the paper's scale.
@@ -93,6 +100,17 @@ def small(student, tmp_path):
     return profile
 
 
+def chains_command() -> list[str]:
+    """Return the arguments of `fcpref chains` in the profile's comment."""
+    text = (FOLDER / "paper.toml").read_text(encoding="utf-8").replace("\\\n#", "")
+    (line,) = (one for one in text.splitlines() if one.startswith("#     fcpref chains"))
+    return line.split()[2:]
+
+
+def command(root: Path, words: list[str]):
+    return CliRunner().invoke(main, ["--artifacts", str(root), *words, "--quiet", "--json"])
+
+
 @pytest.mark.usefixtures("cache")
 def test_the_papers_profile_runs_from_a_live_teacher_to_the_report(tmp_path, small, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -118,7 +136,19 @@ def test_the_papers_profile_runs_from_a_live_teacher_to_the_report(tmp_path, sma
     assert KEY not in "".join(
         path.read_text(errors="replace") for path in root.rglob("*") if path.is_file()
     )
-    # The server is gone; what it has said is there.
+    # The commands that the profile's comment names ask for the same. And without the server, what
+    # it has said is there.
+    monkeypatch.setenv("FCPREF_ENDPOINT", "http://127.0.0.1:1/v1")
+    asked = made_by(command(root, ["problems", "math.word", "--count", "4"]))
+    words = [
+        word.replace("PROBLEMS", asked["id"].removeprefix("sha256:")[:12])
+        .replace("meta-llama/Meta-Llama-3-70B-Instruct", "teacher")
+        .replace("http://127.0.0.1:8000/v1", endpoint)
+        for word in chains_command()
+    ]
+    again = made_by(command(root, words))
+    assert len(set(again["path"].splitlines())) == 1
+    assert len(artifacts(root, "chains", Chain)) == len(chains)
     assert run_profile(str(small), root, quiet=True).text == outcome.text
 
 
