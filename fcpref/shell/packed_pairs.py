@@ -169,7 +169,8 @@ def score_trained_only(model: Any) -> None:  # noqa: ANN401
         if trained is None:
             return original(*args, **kwargs)
         rows, columns, targets = trained
-        kwargs["attention_mask"] = _masks(config, kwargs["attention_mask"], kwargs["position_ids"])
+        if (seen := kwargs.get("attention_mask")) is not None:
+            kwargs["attention_mask"] = _masks(config, seen, kwargs["position_ids"])
         hidden = model.base_model(*args, use_cache=False, **kwargs).last_hidden_state
         return scored(hidden[rows, columns], model.get_output_embeddings(), targets)
 

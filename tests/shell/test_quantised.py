@@ -12,16 +12,21 @@ import torch
 from attrs import evolve
 from safetensors.torch import load_file
 
-from fcpref.shell.models import ModelName, resolve
+from fcpref.shell.models import ModelName, load_model, resolve
 from fcpref.shell.train import WEIGHTS, _adapted, train_dpo, train_sft
 from tests.shell.test_resuming import Case
-from tests.shell.test_train import DPO, LORA, SFT, data, margin  # noqa: F401
+from tests.shell.test_train import DPO, LORA, SFT, data, masked_logp  # noqa: F401
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available() or find_spec("bitsandbytes") is None,
     reason="needs CUDA and bitsandbytes",
 )
 QUANTISED = evolve(LORA, quantised="nf4")
+
+
+def margin(data, student) -> float:
+    model = load_model(student, dtype="float32", device="cpu")
+    return sum(masked_logp(model, c) - masked_logp(model, r) for c, r in data.rows())
 
 
 def test_linear_layers_but_the_head_are_in_four_bits_and_adapters_in_float32(data) -> None:
