@@ -361,7 +361,13 @@ def _prompt(options: dict[str, Any]) -> PromptSpec:
 @click.argument("kind", type=click.Choice(["sft", "dpo"]))
 @click.argument("data", nargs=-1, required=True)
 @click.option("--student", default=_STUDENT, show_default=True, help="The model to start from.")
-@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Such as lora.rank=8.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Such as lora.rank=8, lora.dora=true, lora.quantised=nf4 or method=full.",
+)
 @click.option("--name", default="", help="Name of the adapter's folder.")
 @click.option(
     "--checkpoint-every",
@@ -386,6 +392,7 @@ def train(
     from fcpref.shell import stages_models
     from fcpref.shell.settings import changed, settings
     from fcpref.shell.stages_data import scores_of
+    from fcpref.shell.whole_models import name_of
 
     workspace = session.workspace
     if kind == "sft":
@@ -398,7 +405,7 @@ def train(
     )
     if done is not None:  # one of several processes tells of it
         run, folder = done
-        session.give(run, adapter=f"adapter:{folder}")
+        session.give(run, adapter=name_of(folder))
 
 
 @command("fcpref evaluate adapter:artifacts/local/adapters/dpo-1 77f1 --against hub:M")

@@ -42,10 +42,15 @@ class Teacher:
 
     def reply(self, body: dict) -> str:
         """Return the next call: the oracle's, or one that goes wrong."""
-        messages = body["messages"]
-        step = sum(message["role"] == "assistant" for message in messages)
-        shown = messages[-1 - 2 * step]["content"]
-        calls = next(calls for text, calls in self.solutions.items() if text in shown)
+        said = [message["content"] for message in body["messages"]]
+        # Before the problem there may be worked examples.
+        at, calls = next(
+            (place, calls)
+            for place in reversed(range(len(said)))
+            for text, calls in self.solutions.items()
+            if text in said[place]
+        )
+        step = sum(message["role"] == "assistant" for message in body["messages"][at:])
         noise = hashlib.sha256(f"{body['seed']} {step}".encode()).digest()[0]
         if step >= len(calls) - 1 and noise < 150:
             return f"Answer(value={noise})"

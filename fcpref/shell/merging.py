@@ -30,7 +30,7 @@ from fcpref.shell.models import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from fcpref.shell.workspace import Workspace
 
@@ -91,18 +91,45 @@ def merge_model(workspace: Workspace, model: str, out: Path | None = None) -> Me
     workspace.progress.note(f"loading {public_name(resolved)}")
     whole = _merged(resolved)
 
+    workspace.progress.note(f"writing {folder}")
+    mark = {"merged": public_name(resolved), "revision": resolved.revision}
+    write_model(folder, whole, resolved.folder, mark, template=kept_template(resolved), card=text)
+    return Merged(folder=folder, files=tuple(sorted(folder.iterdir())))
+
+
+def write_model(
+    folder: Path,
+    whole: Any,  # noqa: ANN401
+    tokenizer: Path,
+    mark: Mapping[str, str],
+    *,
+    template: str | None,
+    card: str = "",
+) -> None:
+    """Write a model in bfloat16 as a plain folder, whole or not at all.
+
+    Args:
+        folder: what it replaces.
+        whole: the model, without adapters, in bfloat16.
+        tokenizer: a folder with its tokenizer and chat template.
+        mark: what is said of its origin, for programs.
+        template: the chat template that it was trained with, where that is another.
+        card: for people.
+
+    Raises:
+        ArtifactError: the folder cannot be written.
+    """
+
     def fill(partial: Path) -> None:
-        workspace.progress.note(f"writing {folder}")
         with quiet():
             whole.save_pretrained(partial)
         _write_config(partial / CONFIG)
-        _write_tokenizer(resolved.folder, partial, kept_template(resolved))
-        mark = {"merged": public_name(resolved), "revision": resolved.revision}
+        _write_tokenizer(tokenizer, partial, template)
         _write_json(partial / MARK, mark)
-        (partial / "README.md").write_text(text, encoding="utf-8")
+        if card:
+            (partial / "README.md").write_text(card, encoding="utf-8")
 
     _fill_whole(folder, fill)
-    return Merged(folder=folder, files=tuple(sorted(folder.iterdir())))
 
 
 def _refuse_other_folder(folder: Path) -> None:
@@ -188,8 +215,8 @@ def _write_tokenizer(source: Path, target: Path, kept: str | None = None) -> Non
     """Copy the base's tokenizer as it is; in its settings only names that few readers know change.
 
     llama.cpp and older servers look for the template in `tokenizer_config.json`, transformers 5
-    writes it to a file of its own: both have it here. It is the one that an adapter was trained
-    with, where that is another.
+    writes it to a file of its own: both have it here. It is the one that the model was
+    trained with, where that is another.
     """
     for name in _TOKENIZER:
         if (source / name).is_file():
@@ -238,6 +265,5 @@ def _fill_whole(folder: Path, fill: Callable[[Path], None]) -> None:
     except (OSError, SafetensorError) as error:
         why = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise ArtifactError(
-            f"{folder}: the merged model cannot be written ({why}); free space or choose another "
-            "--out"
+            f"{folder}: the model cannot be written ({why}); free space or choose another --out"
         ) from None

@@ -18,9 +18,8 @@ from fcpref.errors import CodecError
 from fcpref.shell.models import ModelName, ResolvedModel, public_base, public_name
 from fcpref.shell.stages_data import FOLIO_SOURCE, GSM8K_SOURCE
 from fcpref.shell.stages_report import summaries_of
-from fcpref.shell.store import file_hash
-from fcpref.shell.train import WEIGHTS
 from fcpref.shell.wheels import KNOWN_WHEELS, canonical_requirement
+from fcpref.shell.whole_models import is_whole, weights_hash
 from fcpref.shell.workspace import STAGES, ancestry
 
 if TYPE_CHECKING:
@@ -54,11 +53,13 @@ def card_of(workspace: Workspace, resolved: ResolvedModel, title: str) -> ModelC
     tasks = _tasks(made_from)
     name = ModelName.parse(resolved.name)
     base = name.base or name
+    if runs and is_whole(resolved.folder):
+        base = ModelName.parse(runs[0].values(RunRecord)[0].base)
     return ModelCard(
         title=title,
         model=public_name(resolved),
         revision=resolved.revision,
-        base=str(public_base(name)),
+        base=str(public_base(base)),
         published=base.published or "",
         converted=base.kind in {"gguf", "wheel"},
         adapted=resolved.adapter is not None,
@@ -74,19 +75,25 @@ def card_of(workspace: Workspace, resolved: ResolvedModel, title: str) -> ModelC
 
 
 def runs_behind(workspace: Workspace, resolved: ResolvedModel) -> tuple[list[Artifact], bool]:
-    """Return the runs behind an adapter, first to last, and whether they go back to the base."""
-    if resolved.adapter is None:
+    """Return the runs behind a model, first to last, and whether they go back to the base."""
+    trained = [resolved.adapter] if resolved.adapter else []
+    if is_whole(resolved.folder):
+        trained.append(resolved.folder)
+    if not trained:
         return [], True
-    by_adapter: dict[str, Artifact] = {}
+    by_weights: dict[str, Artifact] = {}
     for artifact in _all(workspace, "run"):
-        by_adapter.setdefault(artifact.values(RunRecord)[0].adapter, artifact)
+        by_weights.setdefault(artifact.values(RunRecord)[0].adapter, artifact)
     found: list[Artifact] = []
-    weights = file_hash(resolved.adapter / WEIGHTS)
-    while weights in by_adapter:
-        artifact = by_adapter.pop(weights)  # no run can come twice
-        found.append(artifact)
-        weights = artifact.values(RunRecord)[0].start
-    return found[::-1], not weights
+    lost = False
+    for folder in trained:
+        weights = weights_hash(folder)
+        while weights in by_weights:
+            artifact = by_weights.pop(weights)  # no run can come twice
+            found.append(artifact)
+            weights = artifact.values(RunRecord)[0].start
+        lost = lost or bool(weights)
+    return found[::-1], not lost
 
 
 def _all(workspace: Workspace, stage: str) -> Iterator[Artifact]:

@@ -19,6 +19,7 @@ from attrs import evolve, frozen
 
 from fcpref.core.canon import short
 from fcpref.errors import ModelError
+from fcpref.shell.quantising import nf4_settings
 from fcpref.shell.wheels import (
     KNOWN_WHEELS,
     canonical_requirement,
@@ -303,6 +304,7 @@ def load_model(
     dtype: str = "auto",
     device: str = "auto",
     trainable: bool = False,
+    quantised: bool = False,
 ) -> PreTrainedModel | PeftModel:
     """The model, with its adapter where it has one.
 
@@ -313,9 +315,11 @@ def load_model(
         device: `cpu`, `cuda`, `cuda:N`, or `auto`: CUDA where there is one.
         trainable: Adapter in float32 with gradients, or the whole model where there is no adapter.
             Otherwise nothing has gradients.
+        quantised: Linear layers in 4 bits, see `nf4_settings`; other weights have the dtype.
 
     Raises:
-        ModelError: Weights missing, damaged, not fitting, or no such device or dtype.
+        ModelError: Weights missing, damaged, not fitting, or no such device or dtype; or no CUDA or
+            no bitsandbytes for 4 bits.
     """
     with _model_errors(f"cannot load {resolved.name}"), quiet():
         import transformers
@@ -328,12 +332,13 @@ def load_model(
             local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,
+            **(nf4_settings(where) if quantised else {}),
         )
         if lacking := sorted(report["missing_keys"]):
             raise ModelError(
                 f"{resolved.name} lacks the weights {lacking[0]!r}: save or convert it again"
             )
-        model: PreTrainedModel | PeftModel = loaded.to(where)
+        model: PreTrainedModel | PeftModel = loaded if quantised else loaded.to(where)
         if resolved.adapter is not None:
             model = _with_adapter(loaded, resolved.adapter, trainable=trainable)
         elif not trainable:

@@ -169,10 +169,35 @@ def score_trained_only(model: Any) -> None:  # noqa: ANN401
         if trained is None:
             return original(*args, **kwargs)
         rows, columns, targets = trained
+        if (seen := kwargs.get("attention_mask")) is not None:
+            kwargs["attention_mask"] = _masks(config, seen, kwargs["position_ids"])
         hidden = model.base_model(*args, use_cache=False, **kwargs).last_hidden_state
         return scored(hidden[rows, columns], model.get_output_embeddings(), targets)
 
     model.forward = forward
+
+
+def _masks(config: Any, seen: torch.Tensor, positions: torch.Tensor) -> Any:  # noqa: ANN401
+    """Return what a model's layers see, where they see a window of what came before.
+
+    A model takes masks of four dimensions as they are, so that it does not cut them itself.
+
+    Args:
+        config: of the model.
+        seen: shape (B, 1, L, L), without a window.
+        positions: of tokens in their own chains, shape (B, L).
+
+    Returns:
+        A mask, or one by the kind of layer where there are several.
+    """
+    window = getattr(config, "sliding_window", None)
+    kinds = set(getattr(config, "layer_types", None) or ["sliding_attention"])
+    if window is None or "sliding_attention" not in kinds:
+        return seen
+    near = positions[:, None, :, None] - positions[:, None, None, :] < window
+    if len(kinds) == 1:
+        return seen & near
+    return {"full_attention": seen, "sliding_attention": seen & near}
 
 
 class Scored(NamedTuple):

@@ -18,6 +18,7 @@ from fcpref.shell.packed_pairs import (
     collate,
     table,
 )
+from fcpref.shell.quantising import adapters_in_float32
 from fcpref.shell.resuming import Resuming
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
             **options: TRL's.
         """
         super().__init__(**options)
+        adapters_in_float32(self.model)
         self.reference = self._scored_by_reference() if reference is None else reference
         rows: Any = self.train_dataset
         for column, values in zip(_REFERENCE, self.reference.tolist(), strict=True):
@@ -77,6 +79,9 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401
         return dataset
+
+    def _precompute_ref_logps(self, dataset: Any, *_: Any) -> Any:  # noqa: ANN401
+        return dataset  # is done here, after the parent's beginning
 
     def _set_signature_columns_if_needed(self) -> None:
         self._signature_columns = ["pair", *_REFERENCE]

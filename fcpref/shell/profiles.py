@@ -39,6 +39,12 @@ class Source:
         temperatures: a ladder in place of `temperature` (see `SamplePlan`).
         until_both: sample a problem only until it has a correct and an incorrect chain.
         complete: whether the oracle completes problems that are not solved.
+        engine: who is sampled live; empty where nobody is, as for the student's own chains, whose
+            model is known. A server's key is read from FCPREF_API_KEY.
+        model: its name; of engine ``openai`` the server's own name of it.
+        endpoint: base URL of an OpenAI-compatible server, unless FCPREF_ENDPOINT names another.
+        concurrency: requests to a server at once.
+        limits: of chains that are sampled live by an engine; None for those of the evaluation.
     """
 
     recordings: tuple[str, ...] = ()
@@ -52,6 +58,11 @@ class Source:
     temperatures: tuple[float, ...] = ()
     until_both: bool = False
     complete: Completion = "none"
+    engine: Literal["", "openai", "transformers", "oracle"] = ""
+    model: str = ""
+    endpoint: str = ""
+    concurrency: int = field(default=8, validator=ge(1))
+    limits: Limits | None = None
 
 
 @frozen(kw_only=True)
@@ -99,7 +110,7 @@ class Profile:
         rounds: of a recipe with rounds, how many at most; one with fewer pairs than a batch of
             preference training ends them.
         warm_start: a committed adapter to start preference training from.
-        teacher: recordings of the teacher.
+        teacher: recordings of the teacher, or the engine that it is sampled by.
         oracle: problems that the oracle solves for supervised training.
         own: the student's own chains, recorded or sampled live.
         sft: supervised training, when there is no warm start; None, without a table ``[sft]``,

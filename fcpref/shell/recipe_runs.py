@@ -12,8 +12,10 @@ from fcpref.core.training import DEFAULT_RECIPE, Recipe, SftSpec, Step, find_rec
 from fcpref.errors import PairError, TrainingError, UsageError
 from fcpref.shell import stages
 from fcpref.shell.profiles import Profile
-from fcpref.shell.recipe_chains import of_task, own_chains, replayed
+from fcpref.shell.recipe_chains import of_task, own_chains
 from fcpref.shell.store import Artifact
+from fcpref.shell.teacher_source import teacher_scores
+from fcpref.shell.whole_models import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +32,7 @@ class Trained:
 
     Attributes:
         label: the step in a word.
-        adapter: its folder.
+        adapter: its folder, or a whole model's.
         model: the model's name.
     """
 
@@ -111,9 +113,7 @@ def follow(workspace: Workspace, plan: Profile) -> Way:
     Raises:
         FcprefError: one line that says what is wrong and what to do.
     """
-    note = workspace.progress.note
-    note(f"1/5 teacher: replaying {len(plan.teacher.recordings)} recordings")
-    teacher = tuple(replayed(workspace, plan.teacher))
+    teacher = tuple(teacher_scores(workspace, plan.teacher, plan.evaluation.limits))
     recipe = find_recipe(plan.recipe)
     way = Way(recipe=recipe, plan=plan, model=plan.student, teacher=teacher)
     for step in recipe.steps:
@@ -222,6 +222,6 @@ def _trained(
 
 
 def _reached(way: Way, label: str, adapter: Path) -> Way:
-    model = f"adapter:{adapter}@{way.plan.student}"
+    model = name_of(adapter, way.model)
     reached = Trained(label=label, adapter=adapter, model=model)
     return evolve(way, model=model, models=(*way.models, reached))

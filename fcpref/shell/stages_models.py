@@ -55,9 +55,9 @@ from fcpref.shell.stages_data import (
     rescored,
 )
 from fcpref.shell.stages_pairs import problems_of
-from fcpref.shell.store import Artifact, file_hash
-from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo, train_sft
+from fcpref.shell.train import TrainingJob, train_dpo, train_sft
 from fcpref.shell.versions import redone, versions_of
+from fcpref.shell.whole_models import place_of, weights_hash
 from fcpref.shell.workspace import Workspace, work_key
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 
     from fcpref.core.chains import PromptSpec
     from fcpref.shell.engines.base import Engine
+    from fcpref.shell.store import Artifact
 
 Kind = Literal["sft", "dpo"]
 
@@ -256,7 +257,8 @@ def train(
     its adapter.
 
     Args:
-        workspace: where to write; the adapter goes to ``local/adapters/NAME``.
+        workspace: where to write; the adapter goes to ``local/adapters/NAME``, a model that is
+            trained as a whole to ``local/models/NAME``.
         kind: sft or dpo.
         data: scores to fine-tune on, or pairs.
         student: the model to start from, by name.
@@ -290,7 +292,7 @@ def train(
         checkpoints.remove()  # a run killed at its end has left them
         return done
     folder = name or f"{kind}-{short(key, 12)}"
-    out = workspace.local / "adapters" / folder
+    out = place_of(workspace.local, parts["spec"], folder)
     with _run_log(workspace, key=short(key), kind=kind) as log:
         rows = _rows(workspace, data, log, resolved, spec)
         with workspace.progress.bar(f"training {kind}") as bar:
@@ -370,9 +372,9 @@ def _trained(workspace: Workspace, key: str) -> tuple[Artifact, Path] | None:
     if artifact is None:
         return None
     record = artifact.values(RunRecord)[0]
-    out = workspace.local / "adapters" / str(workspace.entry(key).get("adapter"))
-    weights = out / WEIGHTS
-    if not weights.is_file() or file_hash(weights) != record.adapter:
+    name = str(workspace.entry(key).get("adapter"))
+    out = place_of(workspace.local, record.spec, name)
+    if weights_hash(out) != record.adapter:
         return None
     return artifact, out
 

@@ -32,7 +32,28 @@ def render_chat(
         messages: the chat.
         tools: JSON schemas of the functions; empty in the `python` grammar.
         prompt: end with what opens the assistant's next turn.
+
+    Raises:
+        ModelError: the template refuses the chat, as some do that has a system message.
     """
+    from jinja2 import TemplateError
+
+    try:
+        return _rendered(tokenizer, messages, tools, prompt=prompt)
+    except TemplateError as error:
+        raise ModelError(
+            f"the chat template refuses the chat ({' '.join(str(error).split())}); use a model "
+            "whose template takes a system message and turns of user and assistant"
+        ) from None
+
+
+def _rendered(
+    tokenizer: Any,  # noqa: ANN401
+    messages: Sequence[Message],
+    tools: Sequence[Mapping[str, Any]] = (),
+    *,
+    prompt: bool = True,
+) -> str:
     # A template that knows tools would show functions twice in the `python` grammar, so there it is
     # not told of any.
     shown = {"tools": [dict(tool) for tool in tools]} if tools else {}
@@ -41,6 +62,21 @@ def render_chat(
         rows, tokenize=False, add_generation_prompt=prompt, **shown
     )
     return text
+
+
+def lead_of(tokenizer: Any) -> str:  # noqa: ANN401
+    """Return the white space that a template prints before a reply, behind what opens the turn.
+
+    Mistral's prints a space there. It is the model's to write, but no part of the reply, or each
+    step would add another one.
+    """
+    chat = (Message(role="user", content="Go."), Message(role="assistant", content=_RESULT))
+    try:
+        before, text = (_rendered(tokenizer, chat[:n], prompt=n == 1) for n in (1, 2))
+    except Exception:  # noqa: BLE001 - templates raise anything, and say so where they are used
+        return ""
+    lead = text[len(before) :].partition(_RESULT)[0] if text.startswith(before) else ""
+    return lead if lead.isspace() else ""
 
 
 def require_tools(
@@ -70,9 +106,9 @@ def require_tools(
     )
     try:
         # Without the call first: its name must not stand in for the list of functions.
-        listed = render_chat(tokenizer, chat[:1], tools)
-        called = render_chat(tokenizer, chat[:2], tools, prompt=False)
-        text = render_chat(tokenizer, chat, tools)
+        listed = _rendered(tokenizer, chat[:1], tools)
+        called = _rendered(tokenizer, chat[:2], tools, prompt=False)
+        text = _rendered(tokenizer, chat, tools)
     except Exception as error:  # noqa: BLE001 - templates raise anything
         raise _refusal(name, f"fails on tools ({' '.join(str(error).split())[:100]})") from None
     if not all(one in listed for one in names):

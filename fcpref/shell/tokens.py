@@ -90,7 +90,9 @@ def encode_chain(
         said = _spaced(turn.reply, text, after) if printed is None else printed
         if not after.startswith(text + said):
             raise _rewrites(name, text + said, after)
-        reply, glue = _encode(tokenizer, said), _encode(tokenizer, after[len(text + said) :])
+        led = printed is None and said != turn.reply and said[:1].isspace()
+        reply = _continued(tokenizer, text, said) if led else _encode(tokenizer, said)
+        glue = _encode(tokenizer, after[len(text + said) :])
         # The glue opens with the end-of-turn mark, which the model writes itself.
         if not glue or glue[0] not in marks:
             raise _no_mark(name)
@@ -194,6 +196,17 @@ def _no_mark(name: str) -> TrainingError:
     return TrainingError(
         f"{name}: its chat template ends no turn with a special token; use a model whose does"
     )
+
+
+def _continued(tokenizer: Any, before: str, text: str) -> list[int]:  # noqa: ANN401
+    """Encode a text that opens with white space as it is encoded behind another one.
+
+    By itself it would open with two spaces for a SentencePiece vocabulary.
+    """
+    opening, whole = _encode(tokenizer, before), _encode(tokenizer, before + text)
+    if whole[: len(opening)] == opening:
+        return whole[len(opening) :]
+    return _encode(tokenizer, text)
 
 
 def _encode(tokenizer: Any, text: str) -> list[int]:  # noqa: ANN401

@@ -1,7 +1,8 @@
 """Trains the student with TRL and PEFT: supervised first, then by preference.
 
 Rows are tokenised here, not by TRL, so that exactly the model's own calls carry loss (TRL's DPO
-collator would train on function results). Output is a PEFT adapter in bf16 and a RunRecord.
+collator would train on function results). Output is a PEFT adapter in bf16, or a whole model, and a
+RunRecord.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from fcpref.shell.probing import Probing
 from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import grammars_of, training_tokenizer
+from fcpref.shell.whole_models import is_whole, save_whole, whole_model
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Chain, Encoded, PromptSpec
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
+_MAGNITUDE = "lora_magnitude_vector"
 
 
 @frozen(kw_only=True)
@@ -61,7 +64,7 @@ class TrainingJob:
         student: the model that training starts from: a base, or an adapter on one.
         problems: by id, all that the rows refer to.
         data: ids of the artifacts that the rows come from.
-        out: folder of the adapter.
+        out: folder of the adapter, or of the model where all of it is trained.
         on_step: told of each optimizer step: its number, how many there are, and, where they are
             logged, metrics since they were last.
         note: told in a line what is to be said before.
@@ -146,7 +149,7 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
 def _tokenizer(
     job: TrainingJob, rows: Sequence[Chain] | Sequence[PreferencePair]
 ) -> tuple[Any, str]:
-    """Return the student's tokenizer, and the chat template that is kept beside its adapter."""
+    """Return the student's tokenizer, and the chat template that what is trained keeps."""
     found = training_tokenizer(job.student, grammars_of(rows))
     if found.note:
         job.note(found.note)
@@ -168,14 +171,17 @@ def _encoded(
 
 
 def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec) -> Any:  # noqa: ANN401
-    """Load the student for training: its own adapter, or a fresh one on the base."""
+    """Load the student for training: all of it, its own adapter, or a fresh one on the base."""
     import torch
     from peft import LoraConfig, get_peft_model
 
     processes.take_device()
     lora = spec.lora
     torch.manual_seed(spec.seed)
-    model = load_model(student, dtype=spec.dtype, trainable=True)
+    if spec.method == "full":
+        return whole_model(student)
+    quantised = lora.quantised == "nf4"
+    model = load_model(student, dtype=spec.dtype, trainable=True, quantised=quantised)
     if student.adapter is not None:
         return _frozen_below(model, lora.first_layer)
     layers = model.config.num_hidden_layers
@@ -186,6 +192,8 @@ def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec) -> Any:  # noqa: A
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=0.0,
+        use_rslora=lora.rank_stabilised,
+        use_dora=lora.dora,
         target_modules=_linear_layers(model),
         layers_to_transform=list(range(lora.first_layer, layers)),
         task_type="CAUSAL_LM",
@@ -241,20 +249,25 @@ def _finish(
     guard: ProbeGuard | None,
 ) -> RunRecord:
     metrics, steps, stopped = result
-    own = (
-        (name, parameter)
+    full = spec.method == "full"
+    weights = {
+        name: parameter.detach()
         for name, parameter in model.named_parameters()
-        if "lora_" in name and ".default" in name
-    )
-    weights = {name: parameter.detach().cpu() for name, parameter in own}
+        if full or ("lora_" in name and ".default" in name)
+    }
     if not all(weight.isfinite().all() for weight in weights.values()):
-        message = f"the adapter's weights are not finite after {steps} steps; lower learning_rate"
+        message = f"the trained weights are not finite after {steps} steps; lower learning_rate"
         raise TrainingError(message)
     name = ModelName.parse(job.student.name)
     base = name.base or name
     # Before saving: the new adapter may take the place of the one that it started from.
     start = file_hash(job.student.adapter / WEIGHTS) if job.student.adapter else ""
-    digest = _save(model, weights, job, str(base), template) if processes.is_first() else ""
+    digest = ""
+    if processes.is_first() and full:
+        digest = save_whole(model, job.student, job.out, template)
+    elif processes.is_first():
+        own = {name: weight.cpu() for name, weight in weights.items()}
+        digest = _save(model, own, job, str(base), template)
     flat = [item for row in rows for item in row]
     return RunRecord(
         kind="sft" if isinstance(spec, SftSpec) else "dpo",
@@ -277,8 +290,10 @@ def _finish(
 
 
 def _refuse_other_folder(out: Path) -> None:
-    """Saving replaces the folder, so it must be new, empty or an adapter's."""
-    if not out.exists() or (out / CONFIG).is_file() or (out.is_dir() and not any(out.iterdir())):
+    """Saving replaces the folder, so it must be new, empty, an adapter's or a trained model's."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if (out / CONFIG).is_file() or is_whole(out):
         return
     message = f"{out}: exists and is no adapter folder; remove it or choose another --out"
     raise ArtifactError(message)
@@ -291,7 +306,10 @@ def _save(
     base: str,
     template: str,
 ) -> str:
-    """Write the adapter in bf16, whole or not at all, and return the hash of its weights."""
+    """Write the adapter in bf16, whole or not at all, and return the hash of its weights.
+
+    DoRA's magnitudes stay in float32: rounding would take away most of what they have learnt.
+    """
     import torch
 
     published = ModelName.parse(base).published
@@ -308,7 +326,10 @@ def _save(
                 temporary,
                 selected_adapters=["default"],
                 save_embedding_layers=False,
-                state_dict={name: one.to(torch.bfloat16) for name, one in weights.items()},
+                state_dict={
+                    name: one if _MAGNITUDE in name else one.to(torch.bfloat16)
+                    for name, one in weights.items()
+                },
             )
             (temporary / "fcpref.json").write_text(json.dumps({"base": base}, indent=1) + "\n")
             if template:

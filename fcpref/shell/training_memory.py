@@ -9,7 +9,10 @@ _CPU_TOKENS = 1_024
 
 _MOST_TOKENS = 65_536
 _SHARE = 0.6
-"""Of the free memory: the rest is for logits, gradients, the optimizer and fragments."""
+"""Of the free memory: the rest is for logits and fragments."""
+
+_STATE_BYTES = 12
+"""Of a trained parameter: its gradient and AdamW's two moments, in float32."""
 
 
 def pass_tokens(model: Any) -> int:  # noqa: ANN401
@@ -24,6 +27,8 @@ def pass_tokens(model: Any) -> int:  # noqa: ANN401
     if device.type != "cuda":
         return _CPU_TOKENS
     free, _ = torch.cuda.mem_get_info(device)
+    trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
+    free -= _STATE_BYTES * trained
     return max(1, min(_MOST_TOKENS, int(_SHARE * free / token_bytes(model.config))))
 
 

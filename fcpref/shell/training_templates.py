@@ -123,6 +123,8 @@ def _refusal(
             encode_chain(tokenizer, _OPENING, _probe(grammar), (True,) * 3, tools, name=name)
         except TrainingError as error:
             return error
+        except ModelError as error:
+            return TrainingError(f"{name}: {error}")
         except Exception as error:  # noqa: BLE001 - templates raise anything
             what = " ".join(str(error).split())[:100]
             return TrainingError(

@@ -26,6 +26,8 @@ from fcpref.shell.packed_pairs import (
 )
 from fcpref.shell.packed_sft import PackedSFTTrainer, RowCollator
 from fcpref.shell.packed_trainer import PackedCollator, PackedDPOTrainer
+from fcpref.shell.preference_losses import loss_settings
+from fcpref.shell.quantising import adapters_in_float32
 from fcpref.shell.resuming import start_of
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ def run_sft(
             callbacks=[watch],
         )
         _own_console(trainer)
+        adapters_in_float32(trainer.model)
         trainer.begin(start, guard)
     return watch.result()
 
@@ -90,18 +93,15 @@ def run_dpo(
     start = start_of(checkpoints, model)
     packed = [pack(*both) for both in rows]
     watch = _Watch(on_step, limit=spec.stop_below, beta=spec.beta)
-    losses, weights = [spec.loss], [1.0]
-    if spec.sft_weight:
-        losses, weights = [spec.loss, "sft"], [1.0, spec.sft_weight]
     own = _own_batch(spec.batch)
     score_trained_only(_base_of(model))
     with _quiet(), _any_shape(), _mixed(model), tempfile.TemporaryDirectory() as folder:
         arguments = DPOConfig(
             **_common(folder, spec, own, len(rows)),
+            **loss_settings(spec),
             max_length=None,
-            beta=spec.beta,
-            loss_type=losses,
-            loss_weights=weights,
+            # Without adapters TRL would load a second model as the reference.
+            precompute_ref_log_probs=not hasattr(model, "peft_config"),
         )
         trainer = PackedDPOTrainer(
             model=model,
@@ -189,7 +189,7 @@ def _common(folder: str, spec: SftSpec | DpoSpec, batch: int, rows: int) -> dict
         "lr_scheduler_type": "linear",
         "seed": spec.seed,
         "data_seed": spec.seed,
-        "bf16": False,
+        "bf16": _in_bfloat16(spec),
         "gradient_checkpointing": False,
         "logging_steps": max(1, steps // 10),
         # Otherwise the trainer logs the last finite losses in place of a NaN, and nobody notices.
@@ -201,6 +201,11 @@ def _common(folder: str, spec: SftSpec | DpoSpec, batch: int, rows: int) -> dict
         "max_grad_norm": 1.0,
         "dataloader_pin_memory": False,
     }
+
+
+def _in_bfloat16(spec: SftSpec | DpoSpec) -> bool:
+    """Tell whether float32 weights are rounded for a pass; frozen ones are what `dtype` says."""
+    return spec.method == "full" and spec.dtype != "float32" and torch.cuda.is_available()
 
 
 def _own_batch(batch: int) -> int:

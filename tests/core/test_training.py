@@ -12,6 +12,7 @@ from fcpref.core.chains import Encoded
 from fcpref.core.codec import structure, unstructure, value_id
 from fcpref.core.training import (
     DpoSpec,
+    LoraSpec,
     RunRecord,
     SftSpec,
     dpo_loss,
@@ -79,11 +80,23 @@ def test_failed_replies_are_trained_only_where_asked(chain) -> None:
         (DpoSpec, {"loss": "no_such_loss"}),
         (DpoSpec, {"sft_weight": -1.0}),
         (DpoSpec, {"stop_below": 0.0}),
+        (DpoSpec, {"label_smoothing": 0.5, "loss": "robust"}),
+        (DpoSpec, {"label_smoothing": 0.1}),
+        (DpoSpec, {"discopop_tau": 0.1}),
+        (DpoSpec, {"divergence": "forward_kl", "loss": "nca_pair"}),
+        (DpoSpec, {"divergence_alpha": 0.1}),
+        (SftSpec, {"lora": LoraSpec(rank=2), "method": "full"}),
     ],
 )
 def test_a_specification_out_of_range_is_refused(spec, wrong) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         spec(**wrong)
+
+
+def test_exo_needs_some_smoothing() -> None:
+    with pytest.raises(ValueError, match="exo_pair needs a 'label_smoothing'"):
+        DpoSpec(loss="exo_pair")
+    assert DpoSpec(loss="exo_pair", label_smoothing=1e-3).label_smoothing == 1e-3
 
 
 def test_a_specifications_id_does_not_change_between_versions() -> None:

@@ -367,7 +367,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(workspace, name, tmp_path):
     )
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.splitlines()
-    assert "student: the merged model cannot be written (" in line
+    assert "student: the model cannot be written (" in line
     assert "free space or choose another --out" in line
     assert list((tmp_path / "out").iterdir()) == []
 

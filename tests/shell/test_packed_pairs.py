@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from fcpref.core.chains import Encoded
 from fcpref.errors import TrainingError
@@ -52,19 +53,50 @@ def separately(model, chain: Encoded) -> float:
     )
 
 
-@given(st.lists(pairs(), min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None)
-def test_packed_chains_have_the_log_probabilities_of_rows_of_their_own(model, some):
-    batch = collate([pack(*both) for both in some], pad=0)
+def scores(model, batch) -> torch.Tensor:
     with torch.no_grad():
-        found = model(
+        return model(
             input_ids=batch["input_ids"],
             position_ids=batch["position_ids"],
             attention_mask=batch["attention_mask"],
             trained=(batch["rows"], batch["columns"], batch["targets"]),
-        )
-    sums = table(found.log_probs, batch, 9).sum(1)
+        ).log_probs
+
+
+@given(st.lists(pairs(), min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_packed_chains_have_the_log_probabilities_of_rows_of_their_own(model, some):
+    batch = collate([pack(*both) for both in some], pad=0)
+    sums = table(scores(model, batch), batch, 9).sum(1)
     expected = [separately(model, both[side]) for side in (0, 1) for both in some]
+    assert sums.tolist() == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.mark.parametrize("from_layer", [0, 1, 2])
+def test_layers_with_a_window_see_what_they_see_in_a_row_of_its_own(from_layer):
+    config = Qwen2Config(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=0.4,
+        use_sliding_window=True,
+        sliding_window=4,
+        max_window_layers=from_layer,
+    )
+    torch.manual_seed(0)
+    windowed = Qwen2ForCausalLM(config).eval()
+    score_trained_only(windowed)
+    prompt = tuple(range(10, 30))
+    chosen, rejected = (
+        Encoded(prompt=prompt, completion=tokens, mask=(True,) * len(tokens))
+        for tokens in ((5, 6, 7, 5, 6), (5, 7, 7))
+    )
+    batch = collate([pack(chosen, rejected)], pad=0)
+    sums = table(scores(windowed, batch), batch, 9).sum(1)
+    expected = [separately(windowed, one) for one in (chosen, rejected)]
     assert sums.tolist() == pytest.approx(expected, abs=2e-4)
 
 

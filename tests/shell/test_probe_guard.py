@@ -183,10 +183,10 @@ def scripted(
     return weights
 
 
-def saved(folder: Path) -> dict[str, torch.Tensor]:
+def saved(folder: Path, file: str = WEIGHTS) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
-    return load_file(folder / WEIGHTS)
+    return load_file(folder / file)
 
 
 def same(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
@@ -215,6 +215,31 @@ def test_the_adapter_has_the_weights_of_the_best_probe(
     assert (record.kept, record.steps, record.stopped) == (kept, 24, "")
     written = saved(tmp_path / "out")
     assert [step for step in weights if same(weights[step], written)] == [kept]
+
+
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+def test_a_model_trained_as_a_whole_has_the_weights_of_the_best_probe(
+    data, tmp_path, monkeypatch, kind
+) -> None:
+    weights = scripted(monkeypatch, BY_STEP.__getitem__)
+    job = evolve(data.job(tmp_path / "out"), probing=probing(data.problems, [], 2))
+    whole = {"method": "full", "lora": LoraSpec(), "learning_rate": 1e-3}
+    record = trained(kind, data, job, probe=evolve(PROBE, every=3), **whole)
+    assert (record.kept, record.steps, record.stopped) == (6, 24, "")
+    written = saved(tmp_path / "out", "model.safetensors")
+    assert [step for step in weights if same(weights[step], written)] == [6]
+
+
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+def test_probes_do_not_change_a_model_that_is_trained_as_a_whole(data, tmp_path, kind) -> None:
+    whole = {"method": "full", "lora": LoraSpec(), "learning_rate": 1e-3, "epochs": 1}
+    found: list[Probe] = []
+    plain = trained(kind, data, data.job(tmp_path / "plain"), **whole)
+    job = evolve(data.job(tmp_path / "probed"), probing=probing(data.problems, found, 2))
+    probe = evolve(PROBE, every=1, count=2, keep="last")
+    assert trained(kind, data, job, probe=probe, **whole).adapter == plain.adapter
+    assert [one.step for one in found] == list(range(plain.steps + 1))
+    assert all(one.calls > 0 for one in found)
 
 
 def test_a_student_that_was_better_twice_in_a_row_is_not_trained_on(

@@ -58,7 +58,15 @@ def stopping(job: TrainingJob, last: int) -> TrainingJob:
 class Case:
     """A run of one kind from one start, and where its checkpoints are."""
 
-    def __init__(self, kind: str, data: Any, folder: Any, student: Any = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        data: Any,
+        folder: Any,
+        student: Any = None,
+        **changes: Any,
+    ) -> None:
+        self.changes = changes
         self.kind, self.data, self.folder = kind, data, folder
         self.notes: list[str] = []
         self.keep = Checkpoints(folder=folder / "checkpoints", every=3, note=self.notes.append)
@@ -66,14 +74,14 @@ class Case:
         self.job = evolve(self.plain, out=folder / "resumed", checkpoints=self.keep)
 
     def whole(self) -> RunRecord:
-        return trained(self.kind, self.data, self.plain)
+        return trained(self.kind, self.data, self.plain, **self.changes)
 
     def stop(self, last: int) -> None:
         with pytest.raises(Killed):
-            trained(self.kind, self.data, stopping(self.job, last))
+            trained(self.kind, self.data, stopping(self.job, last), **self.changes)
 
     def resume(self) -> RunRecord:
-        return trained(self.kind, self.data, self.job)
+        return trained(self.kind, self.data, self.job, **self.changes)
 
     def steps(self) -> list[str]:
         return sorted(path.name for path in self.keep.folder.glob("*/*"))

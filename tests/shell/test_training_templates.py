@@ -44,6 +44,7 @@ from fcpref.shell.publishing import publish_named
 from fcpref.shell.templates import render_chat
 from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import training_tokenizer
+from fcpref.shell.whole_models import name_of
 from fcpref.shell.workspace import Workspace
 from tests.command_line import refused
 from tests.published_templates import published, template_of
@@ -255,6 +256,18 @@ def test_a_merged_folder_has_the_template_it_was_trained_with(workspace, trained
     assert training_tokenizer(named(f"path:{merged.folder}"), ["tools"]).note == ""
 
 
+def test_a_model_trained_as_a_whole_has_it(workspace, made, trained, qwen3):
+    spec = evolve(SFT, method="full", lora=LoraSpec(), epochs=1)
+    for start in (qwen3, trained["sft"]):
+        done = stages_models.train(workspace, "sft", [made["tools", "sft"]], start, spec)
+        whole = named(name_of(done[1], start))
+        assert whole.adapter is None
+        assert load_tokenizer(whole).chat_template == template_of(TRLS)
+        settings = json.loads((whole.folder / "tokenizer_config.json").read_text())
+        assert settings["chat_template"] == template_of(TRLS)
+        assert training_tokenizer(whole, ["tools"]).note == ""
+
+
 def test_a_published_adapter_keeps_it(workspace, trained):
     folder = named(trained["sft"]).adapter
     publish_named(workspace, [], [folder])
@@ -332,7 +345,7 @@ def test_what_trl_does_not_know_is_refused_with_the_reason(workspace, made, coun
 
 def test_a_template_that_fails_is_refused_with_what_it_says(tmp_path):
     save_tiny(tmp_path, byte_tokenizer([CHATML], template_of("gemma")))
-    with pytest.raises(TrainingError, match=r"fails \(System role not supported\)"):
+    with pytest.raises(TrainingError, match=r"refuses the chat \(System role not supported\)"):
         training_tokenizer(named(f"path:{tmp_path}"), ["python"])
 
 

@@ -93,12 +93,13 @@ class ModelCard:
         title: of the card.
         model: name of what was written, without folders of one machine.
         revision: of its weights.
-        base: name of the whole model below, the model itself where there is no adapter.
+        base: name of the whole model that training began with, the model itself where there was
+            none.
         published: the base's id on the Hub; empty where the name does not tell it.
         converted: the base was dequantised from a GGUF file.
         adapted: an adapter was merged into the base.
         licence: of the base, as an SPDX id; empty where it is not known.
-        runs: of the adapter, first to last; none where they are not known.
+        runs: of the model, first to last; none where they are not known.
         complete: the first of the runs started from the base.
         results: what the model scores.
         example: a problem as the model is asked it.

@@ -271,7 +271,8 @@ class Schedule:
             tools = bool(row.request.tools)
             said, text = self._turns.text(row.generated, last, tools=tools)
             count = len(row.generated) + (last is not None)
-            following = on_reply(row.request, Reply(text=text, tokens=count))
+            reply = Reply(text=self._turns.reply(text, tools=tools), tokens=count)
+            following = on_reply(row.request, reply)
             self._follow(row, said, text, following, on_reply)
 
     def _follow(
@@ -282,7 +283,7 @@ class Schedule:
         Args:
             row: the chain that has replied.
             said: the text of the reply's tokens.
-            text: the reply.
+            text: the same with the end of its line.
             following: what is asked next.
             on_reply: see `Engine.run`.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fcpref.core.functions.tool_calls import CLOSING, MARKS, OPENING
-from fcpref.shell.templates import render_chat
+from fcpref.shell.templates import lead_of, render_chat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ class Turns:
         self._newlines = _newline_tokens(tokenizer)
         known = tokenizer.get_vocab()
         self._call_marks = {known[mark] for mark in (OPENING, CLOSING, *MARKS) if mark in known}
+        self._lead = lead_of(tokenizer)
         self.pad = min(self._stops)
 
     def render(self, request: Request) -> str:
@@ -33,6 +34,10 @@ class Turns:
         """Return a text's tokens."""
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
+
+    def reply(self, text: str, *, tools: bool) -> str:
+        """Return a reply without the white space that the template itself prints before it."""
+        return text if tools else text.removeprefix(self._lead)
 
     def ends(self, token: int, *, begun: bool, tools: bool) -> bool:
         """Tell whether a token ends a reply.
