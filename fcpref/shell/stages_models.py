@@ -19,7 +19,7 @@ from fcpref.core.evaluation import Trial
 from fcpref.core.pairs import PreferencePair
 from fcpref.core.problems import Problem
 from fcpref.core.scores import ScoredChain
-from fcpref.core.training import DpoSpec, RunRecord, SftSpec, trained_replies
+from fcpref.core.training import DpoSpec, GrpoSpec, RunRecord, SftSpec, trained_replies
 from fcpref.errors import PairError, TrainingError
 from fcpref.shell import processes
 from fcpref.shell.checkpoints import Checkpoints
@@ -46,7 +46,7 @@ from fcpref.shell.stages_data import (
 )
 from fcpref.shell.stages_pairs import problems_of
 from fcpref.shell.store import Artifact, file_hash
-from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo, train_sft
+from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo, train_grpo, train_sft
 from fcpref.shell.versions import redone, versions_of
 from fcpref.shell.workspace import Workspace, work_key
 
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from fcpref.core.chains import PromptSpec
     from fcpref.shell.engines.base import Engine
 
-Kind = Literal["sft", "dpo"]
+Kind = Literal["sft", "dpo", "grpo"]
 
 
 def local_chains(
@@ -231,7 +231,7 @@ def train(
     kind: Kind,
     data: Sequence[Artifact],
     student: str,
-    spec: SftSpec | DpoSpec,
+    spec: SftSpec | DpoSpec | GrpoSpec,
     *,
     name: str = "",
     checkpoint_every: int | None = None,
@@ -246,10 +246,10 @@ def train(
 
     Args:
         workspace: where to write; the adapter goes to ``local/adapters/NAME``.
-        kind: sft or dpo.
-        data: scores to fine-tune on, or pairs.
+        kind: sft, dpo or grpo.
+        data: scores to fine-tune on, pairs, or problems to solve.
         student: the model to start from, by name.
-        spec: an SftSpec or a DpoSpec.
+        spec: an SftSpec, a DpoSpec or a GrpoSpec.
         name: of the adapter's folder; otherwise made from the kind and the run's key.
         checkpoint_every: optimizer steps between checkpoints under ``local/checkpoints``, which go
             when the adapter is there; 0 for none, None for one every two minutes.
@@ -282,7 +282,7 @@ def train(
         with workspace.progress.bar(f"training {kind}") as bar:
 
             def on_step(step: int, total: int, metrics: Mapping[str, float]) -> None:
-                bar.to(step, total, f"loss {metrics['loss']:.3f}" if "loss" in metrics else None)
+                bar.to(step, total, _said(metrics))
                 if metrics:
                     log.write("step", step=step, **metrics)
 
@@ -294,7 +294,7 @@ def train(
                 on_step=on_step,
                 checkpoints=checkpoints,
             )
-            run: Any = train_sft if kind == "sft" else train_dpo
+            run: Any = {"sft": train_sft, "dpo": train_dpo, "grpo": train_grpo}[kind]
             record: RunRecord = run(rows, spec, job)
         # Trainer and model refer to each other; their memory is needed for what comes next.
         gc.collect()
@@ -312,6 +312,11 @@ def train(
     workspace.record(key, {"id": artifact.id, "adapter": folder})
     checkpoints.remove()
     return artifact, out
+
+
+def _said(metrics: Mapping[str, float]) -> str | None:
+    name = "reward" if "reward" in metrics else "loss"
+    return f"{name} {metrics[name]:.3f}" if name in metrics else None
 
 
 @contextmanager
@@ -340,11 +345,16 @@ def _rows(
     data: Sequence[Artifact],
     log: StageLog,
     student: ResolvedModel,
-    spec: SftSpec | DpoSpec,
-) -> list[Chain] | list[PreferencePair]:
+    spec: SftSpec | DpoSpec | GrpoSpec,
+) -> list[Chain] | list[PreferencePair] | list[Problem]:
     problems = problems_of(workspace, data)
-    rows: list[Chain] | list[PreferencePair]
-    if isinstance(spec, SftSpec):
+    rows: list[Chain] | list[PreferencePair] | list[Problem]
+    if isinstance(spec, GrpoSpec):
+        rows = list(problems.values())
+        if any(problem.split == "test" for problem in rows):
+            raise TrainingError("there are test problems; train on problems of the train split")
+        check_prompt(spec.prompt, rows, workspace.progress.note)
+    elif isinstance(spec, SftSpec):
         scored = [item for artifact in data for item in artifact.values(ScoredChain)]
         rows = [
             item.chain
@@ -368,6 +378,9 @@ def _rows(
     return rows
 
 
-def _sources(rows: Sequence[Chain] | Sequence[PreferencePair]) -> dict[str, int]:
-    chains = (row if isinstance(row, Chain) else row.chosen for row in rows)
+def _sources(
+    rows: Sequence[Chain] | Sequence[PreferencePair] | Sequence[Problem],
+) -> dict[str, int]:
+    written = (row for row in rows if not isinstance(row, Problem))
+    chains = (row if isinstance(row, Chain) else row.chosen for row in written)
     return dict(sorted(Counter(chain.source for chain in chains).items()))

@@ -15,16 +15,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fcpref.core.canon import short
 from fcpref.core.chains import prompt_of
 from fcpref.core.codec import unstructure
-from fcpref.core.problems import Problem
+from fcpref.core.problems import Problem, problem_id
+from fcpref.core.tasks import find_task
 from fcpref.core.training import (
     DpoSpec,
+    GrpoSpec,
     RunRecord,
     SftSpec,
+    drawing_order,
     judged_replies,
     trained_replies,
 )
@@ -135,6 +138,67 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     return _finish(model, job, spec, kept, len(encoded), result)
 
 
+def train_grpo(problems: Sequence[Problem], spec: GrpoSpec, job: TrainingJob) -> RunRecord:
+    """Let the student solve problems, train it on its own chains and return the record of the run.
+
+    The reference, where `spec.beta` needs one, is the policy at the start.
+
+    Raises:
+        TrainingError: there are fewer problems than a step takes, a prompt does not fit the token
+            limit, the loss is not finite, or several processes were started.
+        ModelError: the `tools` grammar, and a chat template that knows no tools.
+        ArtifactError: the folder to write holds something else, or cannot be written.
+    """
+    if processes.count() > 1:
+        raise TrainingError("grpo trains in one process; start it without accelerate launch")
+    named = {problem_id(problem): problem for problem in problems}
+    if len(named) < spec.problems:
+        raise TrainingError(
+            f"a step takes {spec.problems} problems and there are {len(named)}; give more or set "
+            "problems lower"
+        )
+    tokenizer = load_tokenizer(job.student)
+    order = drawing_order(tuple(named), spec)
+    _check_prompts(tokenizer, [named[one] for one in dict.fromkeys(order)], spec, job)
+    _refuse_other_folder(job.out)
+    from fcpref.shell.grpo_trainer import Rollouts
+    from fcpref.shell.trl_trainers import run_grpo
+
+    model = _adapted(job.student, spec)
+    rollouts = Rollouts(named, tokenizer, job.student.name, spec)
+    result, logged = run_grpo(model, tokenizer, order, rollouts, spec, job.on_step, job.checkpoints)
+    counts: dict[str, Any] = {
+        name: round(sum(one.get(name, 0.0) for one in logged))
+        for name in ("tokens", "trained_tokens", "left_out")
+    }
+    record = _finish(model, job, spec, [], 0, result)
+    return evolve(record, kind="grpo", rows=len({*order}), **counts)
+
+
+def _check_prompts(
+    tokenizer: Any,  # noqa: ANN401
+    problems: Sequence[Problem],
+    spec: GrpoSpec,
+    job: TrainingJob,
+) -> None:
+    """Refuse a template that rewrites earlier turns, and prompts that leave no room for a reply."""
+    seen = set()
+    for problem in problems:
+        task = find_task(problem.task)
+        chain = task.oracle_chain(problem, spec.limits, spec.prompt.grammar)
+        chain = evolve(chain, without=spec.prompt.without)
+        if task.name in seen:
+            chain = evolve(chain, turns=())
+        seen.add(task.name)
+        trained = trained_replies(chain, failed=True)
+        encoded = _encoded(tokenizer, job, chain, spec.prompt, trained)
+        if len(encoded.prompt) >= spec.max_tokens:
+            raise TrainingError(
+                f"the prompt of problem {short(chain.problem)} has {len(encoded.prompt)} tokens "
+                f"and max_tokens is {spec.max_tokens}; raise max_tokens"
+            )
+
+
 def _encoded(
     tokenizer: Any,  # noqa: ANN401
     job: TrainingJob,
@@ -152,7 +216,7 @@ def _encoded(
     return encode_chain(tokenizer, opening, chain, trained, tools)
 
 
-def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec) -> Any:  # noqa: ANN401
+def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec | GrpoSpec) -> Any:  # noqa: ANN401
     """Load the student for training: its own adapter, or a fresh one on the base."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -205,7 +269,7 @@ def _linear_layers(model: Any) -> list[str]:  # noqa: ANN401
 def _finish(
     model: Any,  # noqa: ANN401
     job: TrainingJob,
-    spec: SftSpec | DpoSpec,
+    spec: SftSpec | DpoSpec | GrpoSpec,
     rows: Sequence[Sequence[Encoded]],
     given: int,
     result: tuple[Mapping[str, tuple[float, float]], int, str],
