@@ -185,7 +185,7 @@ _KINDS = {
     "dpo": "Preference training (DPO)",
     "grpo": "Online training (GRPO)",
 }
-_ROWS = {"sft": "chains", "dpo": "pairs", "grpo": "problems, solved by the model as it was trained"}
+_ROWS = {"sft": "chains", "dpo": "pairs", "grpo": "problems, solved as it was trained"}
 
 
 def _run(run: CardRun) -> Iterator[str]:

@@ -5,10 +5,10 @@ Source: Shao et al., "DeepSeekMath", arXiv 2402.03300 (Group Relative Policy Opt
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from attrs import field, frozen
-from attrs.validators import ge, gt, in_, le, lt, optional
+from attrs.validators import ge, gt, le, lt, optional
 
 from fcpref.core.chains import STUDENT, Limits, PromptSpec
 from fcpref.core.scores import Verdict
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from fcpref.core.scores import Score
 
-ONLINE_LOSSES = ("dapo", "grpo", "dr_grpo", "bnpo", "cispo", "sapo", "luspo", "vespo")
+OnlineLoss = Literal["dapo", "grpo", "dr_grpo", "bnpo", "cispo", "sapo", "luspo", "vespo"]
 """TRL's names; see `GrpoSpec.loss`."""
+ONLINE_LOSSES: tuple[OnlineLoss, ...] = get_args(OnlineLoss)
 
 
 @frozen(kw_only=True)
@@ -104,7 +105,7 @@ class GrpoSpec:
     beta: float = field(default=0.0, validator=ge(0))
     epsilon: float = field(default=0.2, validator=[gt(0), lt(1)])
     epsilon_high: float | None = field(default=None, validator=optional(gt(0)))
-    loss: str = field(default="dapo", validator=in_(ONLINE_LOSSES))
+    loss: OnlineLoss = "dapo"
     scale: Literal["group", "batch", "none"] = "group"
     reward: Reward = Reward()
     limits: Limits = field(factory=Limits)
