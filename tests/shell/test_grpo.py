@@ -137,7 +137,7 @@ def _memorise(model: Any, rows: list[Any], pad: int) -> None:
         said = torch.tensor(row.completion).masked_fill(~torch.tensor(row.mask), -100)
         labels[number, start : row.length] = said
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0)
-    for _ in range(100):
+    for _ in range(70):
         optimizer.zero_grad()
         model(input_ids=ids, attention_mask=seen, labels=labels).loss.backward()
         optimizer.step()
@@ -358,6 +358,10 @@ def test_what_cannot_be_trained_is_refused(data, tmp_path, monkeypatch) -> None:
         student = save_tiny(folder, byte_tokenizer(template=template))
         with pytest.raises(error, match=what):
             data.train(evolve(SPEC, prompt=prompt), out, student=student)
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.cuda, "device_count", lambda: 2)
+        with pytest.raises(TrainingError, match="CUDA_VISIBLE_DEVICES"):
+            data.train(SPEC, out)
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(TrainingError, match="one process"):
         data.train(SPEC, out)

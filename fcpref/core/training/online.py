@@ -85,7 +85,7 @@ class GrpoSpec:
         scale: what advantages are divided by: the standard deviation of the group's rewards, that
             of the step's, or nothing (as arXiv 2503.20783 advises).
         reward: what chains are worth.
-        limits: of each chain.
+        limits: of each chain; by default those of `fcpref evaluate`.
         max_tokens: chains with more tokens, prompt included, carry no loss; their reward counts in
             their group, and they are counted.
         seed: of initialisation, order and sampling.
@@ -108,10 +108,10 @@ class GrpoSpec:
     loss: OnlineLoss = "dapo"
     scale: Literal["group", "batch", "none"] = "group"
     reward: Reward = Reward()
-    limits: Limits = field(factory=Limits)
+    limits: Limits = Limits(tokens=400)  # noqa: RUF009 - frozen
     max_tokens: int = field(default=1_024, validator=ge(1))
     seed: int = 0
-    lora: LoraSpec = field(factory=LoraSpec)
+    lora: LoraSpec = LoraSpec()  # noqa: RUF009 - frozen
     prompt: PromptSpec = STUDENT
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
 
