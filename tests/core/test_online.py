@@ -83,6 +83,7 @@ def test_a_right_answer_without_support_is_worth_what_is_said() -> None:
         (GrpoSpec, {"beta": -1.0}),
         (GrpoSpec, {"epsilon": 1.0}),
         (GrpoSpec, {"epsilon_high": 0.0}),
+        (GrpoSpec, {"epsilon_high": None, "loss": "cispo"}),
         (GrpoSpec, {"max_tokens": 0}),
     ],
 )

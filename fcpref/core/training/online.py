@@ -18,6 +18,8 @@ from fcpref.core.training.specs import LoraSpec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from attrs import Attribute
+
     from fcpref.core.scores import Score
 
 OnlineLoss = Literal["dapo", "grpo", "dr_grpo", "bnpo", "cispo", "sapo", "luspo", "vespo"]
@@ -77,7 +79,7 @@ class GrpoSpec:
             reference, as arXiv 2503.14476 and 2503.20783 do.
         epsilon: probability ratios are clipped from below at 1 less this.
         epsilon_high: and from above at 1 plus this; None for `epsilon`. 0.28 in arXiv 2503.14476;
-            with ``cispo`` it is the clip itself, 5 in arXiv 2510.13786.
+            with ``cispo`` it is the clip itself and has to be given, 5 in arXiv 2510.13786.
         loss: TRL's name of how tokens are weighed: ``grpo`` (arXiv 2402.03300) a chain by its
             length, ``dapo`` (arXiv 2503.14476) all tokens of a step alike, ``dr_grpo`` (arXiv
             2503.20783) by the constant `max_tokens`, ``bnpo`` all tokens of a pass alike; others
@@ -114,6 +116,11 @@ class GrpoSpec:
     lora: LoraSpec = LoraSpec()  # noqa: RUF009 - frozen
     prompt: PromptSpec = STUDENT
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    @epsilon_high.validator
+    def _given_where_it_is_the_clip(self, _: Attribute[float | None], high: float | None) -> None:
+        if high is None and self.loss == "cispo":
+            raise ValueError("'epsilon_high' is the clip of cispo; give it, such as 5")
 
     @property
     def batch(self) -> int:
