@@ -161,7 +161,7 @@ def train_grpo(problems: Sequence[Problem], spec: GrpoSpec, job: TrainingJob) ->
     if len(named) < spec.problems:
         raise TrainingError(
             f"a step takes {spec.problems} problems and there are {len(named)}; give more or set "
-            "problems lower"
+            "batch lower"
         )
     tokenizer = load_tokenizer(job.student)
     order = drawing_order(tuple(named), spec)

@@ -77,7 +77,8 @@ def test_a_right_answer_without_support_is_worth_what_is_said() -> None:
         (Reward, {"failed_call": float("nan")}),
         (GrpoSpec, {"learning_rate": 0.0}),
         (GrpoSpec, {"samples": 1}),
-        (GrpoSpec, {"problems": 0}),
+        (GrpoSpec, {"batch": 0}),
+        (GrpoSpec, {"batch": 12}),
         (GrpoSpec, {"iterations": 0}),
         (GrpoSpec, {"temperature": 0.0}),
         (GrpoSpec, {"beta": -1.0}),
@@ -101,7 +102,7 @@ def test_a_specification_comes_back_from_plain_data() -> None:
 
 
 def test_a_specifications_id_does_not_change_between_versions() -> None:
-    assert value_id(GrpoSpec())[:20] == "sha256:3cc897212af31"
+    assert value_id(GrpoSpec())[:20] == "sha256:6afaf03add70e"
 
 
 NAMES = st.lists(st.text("abcdef", min_size=1, max_size=3), min_size=1, max_size=12, unique=True)
@@ -110,7 +111,7 @@ NAMES = st.lists(st.text("abcdef", min_size=1, max_size=3), min_size=1, max_size
 @given(names=NAMES, data=st.data(), epochs=st.integers(1, 3), seed=st.integers(0, 9))
 def test_each_pass_takes_every_problem_that_fills_a_step_once(names, data, epochs, seed) -> None:
     each = data.draw(st.integers(1, len(names)))
-    spec = GrpoSpec(problems=each, epochs=epochs, seed=seed)
+    spec = GrpoSpec(batch=8 * each, epochs=epochs, seed=seed)
     order = drawing_order(names, spec)
     whole = len(names) // each * each
     assert len(order) == whole * epochs
@@ -124,7 +125,7 @@ def test_each_pass_takes_every_problem_that_fills_a_step_once(names, data, epoch
 @given(names=NAMES, data=st.data(), steps=st.integers(1, 9), iterations=st.integers(1, 4))
 def test_steps_take_as_many_problems_as_they_need(names, data, steps, iterations) -> None:
     each = data.draw(st.integers(1, len(names)))
-    spec = GrpoSpec(problems=each, steps=steps, iterations=iterations, epochs=7)
+    spec = GrpoSpec(batch=8 * each, steps=steps, iterations=iterations, epochs=7)
     order = drawing_order(names, spec)
     assert len(order) == -(-steps // iterations) * each
     for start in range(0, len(order), each):

@@ -17,7 +17,7 @@ from fcpref.shell.workspace import Workspace
 from tests.command_line import made_by, refused
 from tests.tiny_model import CHATML, byte_tokenizer, save_tiny
 
-SMALL = ("problems=2", "samples=2", "limits.calls=2", "limits.reply_tokens=8", "lora.rank=4")
+SMALL = ("batch=4", "samples=2", "limits.calls=2", "limits.reply_tokens=8", "lora.rank=4")
 
 
 @pytest.fixture
@@ -84,14 +84,15 @@ def test_held_out_problems_are_not_trained_on(fcpref, problems, student) -> None
 def test_a_setting_that_cannot_be_is_refused_in_a_line(fcpref, problems, student) -> None:
     name = problems("train")
     for setting, said in (
-        ("samples=1", "samples"),
+        ("samples=1", ">= 2"),
         ("loss=best", "dapo"),
         ("reward.unsupported=1", "unsupported"),
-        ("batch=8", "no setting 'batch'"),
+        ("batch=12", "multiple of 'samples'"),
+        ("problems=2", "no setting 'problems'"),
         ('prompt.without=["Fly"]', "Fly"),
         ("prompt.shots=99", "worked examples"),
     ):
-        words = ("train", "grpo", name, "--student", student, *settings(setting))
+        words = ("train", "grpo", name, "--student", student, "--set", setting)
         refused(fcpref(*words), said)
 
 

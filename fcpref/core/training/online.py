@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 from attrs import field, frozen
 from attrs.validators import ge, gt, le, lt, optional
 
-from fcpref.core.chains import STUDENT, Limits, PromptSpec
+from fcpref.core.chains import Limits
 from fcpref.core.scores import Verdict
 from fcpref.core.seeds import derive
-from fcpref.core.training.specs import LoraSpec
+from fcpref.core.training.specs import _Spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,21 +59,24 @@ def reward(score: Score, spec: Reward) -> float:
 
 
 @frozen(kw_only=True)
-class GrpoSpec:
+class GrpoSpec(_Spec):
     """Group Relative Policy Optimization: the student samples chains, and learns which did better.
 
-    At each optimizer step it solves some problems several times. A chain's advantage is its reward
-    less the mean of its problem's chains; where all are worth the same, nothing is learnt.
+    A row is a chain. At each optimizer step the student solves some problems several times. A
+    chain's advantage is its reward less the mean of its problem's chains; where all are worth the
+    same, nothing is learnt.
 
     Attributes:
-        learning_rate: peak, after a linear warm-up; it then falls linearly to 0.
+        learning_rate: as of every run.
         epochs: passes over the problems.
-        steps: optimizer steps in place of `epochs`; 0 leaves it to those.
-        problems: solved at each step.
+        batch: chains an optimizer step, a multiple of `samples`.
+        warmup: as of every run.
+        max_tokens: chains with more tokens, prompt included, carry no loss; their reward counts in
+            their group, and they are counted.
         samples: chains a problem, its group.
+        steps: optimizer steps in place of `epochs`; 0 leaves it to those.
         iterations: optimizer steps on the same chains (mu of arXiv 2402.03300). The clip range
             below matters from the second one on.
-        warmup: share of the steps spent warming up.
         temperature: of the sampling, and of the policy that is trained.
         beta: weight of the KL divergence from the policy at the start, a token; 0 keeps no
             reference, as arXiv 2503.14476 and 2503.20783 do.
@@ -88,21 +91,16 @@ class GrpoSpec:
             of the step's, or nothing (as arXiv 2503.20783 advises).
         reward: what chains are worth.
         limits: of each chain; by default those of `fcpref evaluate`.
-        max_tokens: chains with more tokens, prompt included, carry no loss; their reward counts in
-            their group, and they are counted.
-        seed: of initialisation, order and sampling.
-        lora: as of `SftSpec`.
         prompt: how problems are shown, the call grammar included.
-        dtype: as of `SftSpec`.
     """
 
     learning_rate: float = field(default=2e-5, validator=gt(0))
-    epochs: int = field(default=1, validator=ge(1))
-    steps: int = field(default=0, validator=ge(0))
-    problems: int = field(default=4, validator=ge(1))
-    samples: int = field(default=8, validator=ge(2))
-    iterations: int = field(default=1, validator=ge(1))
+    batch: int = field(default=32, validator=ge(1))
     warmup: float = field(default=0.1, validator=[ge(0), lt(1)])
+    max_tokens: int = field(default=1_024, validator=ge(1))
+    samples: int = field(default=8, validator=ge(2))
+    steps: int = field(default=0, validator=ge(0))
+    iterations: int = field(default=1, validator=ge(1))
     temperature: float = field(default=1.0, validator=gt(0))
     beta: float = field(default=0.0, validator=ge(0))
     epsilon: float = field(default=0.2, validator=[gt(0), lt(1)])
@@ -111,11 +109,11 @@ class GrpoSpec:
     scale: Literal["group", "batch", "none"] = "group"
     reward: Reward = Reward()
     limits: Limits = Limits(tokens=400)  # noqa: RUF009 - frozen
-    max_tokens: int = field(default=1_024, validator=ge(1))
-    seed: int = 0
-    lora: LoraSpec = LoraSpec()  # noqa: RUF009 - frozen
-    prompt: PromptSpec = STUDENT
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    @samples.validator
+    def _in_whole_groups(self, _: Attribute[int], samples: int) -> None:
+        if self.batch % samples:
+            raise ValueError(f"'batch' must be a multiple of 'samples': {self.batch} and {samples}")
 
     @epsilon_high.validator
     def _given_where_it_is_the_clip(self, _: Attribute[float | None], high: float | None) -> None:
@@ -123,13 +121,13 @@ class GrpoSpec:
             raise ValueError("'epsilon_high' is the clip of cispo; give it, such as 5")
 
     @property
-    def batch(self) -> int:
-        """Chains an optimizer step."""
-        return self.problems * self.samples
+    def problems(self) -> int:
+        """Problems an optimizer step."""
+        return self.batch // self.samples
 
 
 def drawing_order(names: Sequence[str], spec: GrpoSpec) -> tuple[str, ...]:
-    """Return what is solved, in order: each step takes the next `problems` of them.
+    """Return what is solved, in order: each step takes the next `spec.problems` of them.
 
     Each pass over them has an order of its own, and leaves out those that fill no step.
 
