@@ -44,7 +44,10 @@ METRICS = (
     "failed_calls",
     *Verdict,
 )
-"""What a run's record says of the first and of the last steps; verdicts are shares of chains."""
+"""What a run's record says of the first and of the last steps; verdicts are shares of chains, and
+left out where there were none."""
+
+_ENDS = frozenset(Verdict) - {Verdict.CORRECT}
 
 
 class Rollouts:
@@ -167,7 +170,8 @@ def summary(history: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, fl
     for name in METRICS:
         ends = (history[:window], history[-window:])
         first, last = ([one[name] for one in end if name in one] for end in ends)
-        if first and last:
+        never = name in _ENDS and not any(first + last)
+        if first and last and not never:
             found[str(name)] = (_mean(first), _mean(last))
     return found
 

@@ -229,6 +229,7 @@ def test_reward_rises_from_guessing_to_answers_by_calls(data, tmp_path) -> None:
     assert record.rows == 2
     assert record.metrics["correct"] == (round(rewards[0], 4), round(rewards[-1], 4))
     assert record.metrics["unsupported"][0] > record.metrics["unsupported"][1]
+    assert "no_answer" not in record.metrics  # no chain ended so
 
 
 def adapter(folder: Path) -> dict[str, torch.Tensor]:
