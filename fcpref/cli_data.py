@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fcpref.cli_base import (
+    STUDENT,
     Session,
     amount,
     command,
@@ -18,6 +19,7 @@ from fcpref.cli_base import (
 
 if TYPE_CHECKING:
     from fcpref.shell.shards import Sharding
+    from fcpref.shell.show import AsTrained
 
 
 @command("fcpref augment 77f1 --rewrite renaming --rewrite reordering --copies 2")
@@ -133,6 +135,13 @@ def compare_prompts(session: Session, chains: tuple[str, ...]) -> None:
 )
 @click.option("--solved", is_flag=True, help="Kind oracle: of problems with a correct chain too.")
 @click.option(
+    "--policy",
+    type=click.Choice(["shortest", "forward"]),
+    default="shortest",
+    show_default=True,
+    help="Kind oracle: how it goes on, as the chains did that the student was taught with.",
+)
+@click.option(
     "--corruption",
     "corruptions",
     multiple=True,
@@ -222,6 +231,7 @@ def lint(
     "fcpref show 81c0 0029/1",
     "fcpref show 81c0 --verdict malformed --code not_a_call --depth 3-5 --limit 20",
     "fcpref show 90ab --origin step --html pairs.html",
+    "fcpref show 90ab --trained --student hub:M --set max_tokens=1024",
     name="show",
 )
 @click.argument("artifact")
@@ -247,6 +257,20 @@ def lint(
     metavar="FILE",
     help="Write a page that needs no other file, in place of text.",
 )
+@click.option(
+    "--trained", is_flag=True, help="Mark what carries loss: in sft, or in dpo where it is pairs."
+)
+@click.option(
+    "--student",
+    help=f"With --trained: the model to be trained, whose tokens they are.  [default: {STUDENT}]",
+)
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="With --trained: a setting of the run, as of train; such as max_tokens=1024.",
+)
 def show_chains(
     session: Session,
     artifact: str,
@@ -254,22 +278,26 @@ def show_chains(
     depth: str | None,
     limit: int | None,
     html: Path | None,
-    **options: str,
+    **options: Any,  # noqa: ANN401
 ) -> None:
     """Show the chains or pairs of ARTIFACT: chains, scores or pairs.
 
     ID is the start of the id of a chain or pair, or PROBLEM[/SAMPLE]. Chains are shown with their
     problem, results, verdict and evidence; a pair's chains beside each other where the terminal has
-    100 columns, with the first call that differs marked.
+    100 columns, with the first call that differs marked. With --trained, replies are shown as the
+    student's tokens, and those that carry loss stand out: {+so+}, in colour where there are any.
     """
     from fcpref.shell import show as shown
     from fcpref.shell.store import write_bytes
 
+    run = _as_trained(
+        session, options.pop("student"), options.pop("changes"), asked=options.pop("trained")
+    )
     filters = shown.Filters(
         name=identifier or "", depth=shown.read_depth(depth) if depth else None, **options
     )
     most = shown.ON_PAGE if html else None if session.as_json else shown.IN_TERMINAL
-    found = shown.select(session.workspace, artifact, filters, limit or most)
+    found = shown.select(session.workspace, artifact, filters, limit or most, run)
     if html is not None:
         write_bytes(html, found.page().encode())
         session.show({**found.counts(), "path": str(html)}, f"{found.title}\n{html}")
@@ -280,6 +308,23 @@ def show_chains(
         click.echo(shown.for_terminal(found))
     if session.out:
         write_bytes(session.out, (found.text(shown.WIDTH, colour=False) + "\n").encode())
+
+
+def _as_trained(
+    session: Session, student: str | None, changes: tuple[str, ...], *, asked: bool
+) -> AsTrained | None:
+    """Return the training run that `show --trained` is about; None where that is not asked."""
+    from fcpref.shell.models import ModelName, resolve
+    from fcpref.shell.settings import settings
+    from fcpref.shell.show import AsTrained
+
+    if asked:
+        settled = settings(changes)
+        model = resolve(ModelName.parse(student or STUDENT), session.workspace.progress.note)
+        return AsTrained(student=model, changes=settled)
+    if student or changes:
+        raise click.UsageError(f"{'--student' if student else '--set'} needs --trained")
+    return None
 
 
 @command(

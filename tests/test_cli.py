@@ -22,8 +22,8 @@ from tests.command_line import made_by, refused
 
 COMMANDS = (
     "augment", "call", "chains", "compare-prompts", "evaluate", "export", "lint", "merge", "pairs",
-    "play", "problems", "publish", "recordings", "report", "run", "score", "show", "tasks", "train",
-    "verify",
+    "play", "problems", "publish", "recipes", "recordings", "report", "run", "score", "show",
+    "tasks", "train", "verify",
 )  # fmt: skip
 START = [sys.executable, "-c", "from fcpref.cli import main; main()"]
 
@@ -330,6 +330,17 @@ def test_what_does_not_exist_is_one_line(fcpref, words, said):
 def test_an_unknown_profile_is_one_line(fcpref):
     pytest.importorskip("fcpref.shell.pipeline")
     refused(fcpref("run", "no-such-profile"), "no-such-profile")
+
+
+def test_an_unknown_recipe_is_one_line_that_lists_those_there_are(fcpref):
+    refused(fcpref("run", "--recipe", "sft", "--recipe", "grpa"), "'grpa'", "paper, sft, sft+dpo")
+
+
+def test_recipes_are_listed_with_where_they_come_from(fcpref, made):
+    shown = fcpref("recipes").stdout
+    rows = made("recipes")
+    assert [row["name"] for row in rows] == ["paper", "sft", "sft+dpo", "rounds"]
+    assert all(row["name"] in shown and row["source"] in shown for row in rows)
 
 
 @pytest.mark.parametrize(

@@ -25,17 +25,18 @@ from fcpref.core.report import Report, Source, html, lint_document, lint_text, m
 from fcpref.core.training import DpoSpec, judged_replies
 from fcpref.errors import UsageError
 from fcpref.shell.bulk import bulk
-from fcpref.shell.models import load_tokenizer
 from fcpref.shell.stages_data import problems_by_id
 from fcpref.shell.stages_pairs import problems_of
 from fcpref.shell.store import write_bytes
 from fcpref.shell.tokens import encode_chain, encode_text, opening_of
+from fcpref.shell.training_templates import grammars_of, training_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from fcpref.core.chains import Message, PromptSpec
+    from fcpref.core.functions import Grammar
     from fcpref.core.pairs import Finding
     from fcpref.core.problems import Problem
     from fcpref.shell.models import ResolvedModel
@@ -164,7 +165,8 @@ def linted_pairs(
         return _encoded(sound, problems, tokenizer, student.name, spec.prompt, done)
 
     linted = Linted(report=report, seconds=(("text", text),), sources=sources)
-    return with_tokens(linted, student, encoded, len(sound), spec, workspace.progress)
+    grammars = grammars_of(sound.values())
+    return with_tokens(linted, student, encoded, len(sound), spec, workspace.progress, grammars)
 
 
 Encoder = Callable[["Remembering", Callable[[], None]], "Iterator[EncodedPair]"]
@@ -178,6 +180,7 @@ def with_tokens(
     count: int,
     spec: DpoSpec,
     progress: Progress,
+    grammars: Iterable[Grammar] = (),
 ) -> Linted:
     """Add to a check what a student's tokenizer says.
 
@@ -188,12 +191,17 @@ def with_tokens(
         count: how many they are.
         spec: how they would be trained.
         progress: shows how far the tokenizer is.
+        grammars: of the pairs that are encoded by their turns; none where whole chats are.
 
     Raises:
         ModelError: the student's tokenizer cannot be read.
+        TrainingError: the student's chat template cannot be trained on.
     """
     start = time.monotonic()
-    tokenizer = Remembering(load_tokenizer(student))
+    found = training_tokenizer(student, grammars)
+    if found.note:
+        progress.note(found.note)
+    tokenizer = Remembering(found.tokenizer)
     loaded = since(start)
     start = time.monotonic()
     with progress.bar("tokens", count) as bar:
@@ -224,7 +232,7 @@ def _encoded(
         opening, tools = opened(pair.chosen.problem, prompt_of(pair.chosen, prompt))
         chains = (pair.chosen, pair.rejected)
         chosen, rejected = (
-            encode_chain(tokenizer, opening, one, judged, tools)
+            encode_chain(tokenizer, opening, one, judged, tools, name=name)
             for one, judged in zip(chains, judged_replies(pair), strict=True)
         )
         texts = [encode_text(tokenizer, opening, one, tools) for one in chains]

@@ -18,7 +18,16 @@ from attrs import frozen
 from fcpref.core.report.model_card import model_card
 from fcpref.errors import ArtifactError, ModelError
 from fcpref.shell.model_facts import card_of
-from fcpref.shell.models import ModelName, ResolvedModel, load_model, public_name, quiet, resolve
+from fcpref.shell.models import (
+    TEMPLATE,
+    ModelName,
+    ResolvedModel,
+    kept_template,
+    load_model,
+    public_name,
+    quiet,
+    resolve,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +37,6 @@ if TYPE_CHECKING:
 MARK = "fcpref.json"
 CONFIG = "config.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
-TEMPLATE = "chat_template.jinja"
 _TOKENIZER = (
     "tokenizer.json",
     TOKENIZER_CONFIG,
@@ -88,7 +96,7 @@ def merge_model(workspace: Workspace, model: str, out: Path | None = None) -> Me
         with quiet():
             whole.save_pretrained(partial)
         _write_config(partial / CONFIG)
-        _write_tokenizer(resolved.folder, partial)
+        _write_tokenizer(resolved.folder, partial, kept_template(resolved))
         mark = {"merged": public_name(resolved), "revision": resolved.revision}
         _write_json(partial / MARK, mark)
         (partial / "README.md").write_text(text, encoding="utf-8")
@@ -176,15 +184,19 @@ def _write_config(path: Path) -> None:
     _write_json(path, config)
 
 
-def _write_tokenizer(source: Path, target: Path) -> None:
+def _write_tokenizer(source: Path, target: Path, kept: str | None = None) -> None:
     """Copy the base's tokenizer as it is; in its settings only names that few readers know change.
 
     llama.cpp and older servers look for the template in `tokenizer_config.json`, transformers 5
-    writes it to a file of its own: both have it here.
+    writes it to a file of its own: both have it here. It is the one that an adapter was trained
+    with, where that is another.
     """
     for name in _TOKENIZER:
         if (source / name).is_file():
             shutil.copyfile(source / name, target / name)
+    if kept is not None:
+        (target / "chat_template.json").unlink(missing_ok=True)
+        (target / TEMPLATE).write_text(kept, encoding="utf-8")
     path = target / TOKENIZER_CONFIG
     config = json.loads(path.read_bytes()) if path.is_file() else {}
     if config.get("tokenizer_class") == "TokenizersBackend":

@@ -49,7 +49,7 @@ def card_of(workspace: Workspace, resolved: ResolvedModel, title: str) -> ModelC
     Raises:
         ArtifactError: a run, trials or what they were made from is damaged.
     """
-    runs, complete = _runs(workspace, resolved)
+    runs, complete = runs_behind(workspace, resolved)
     made_from = ancestry(workspace, runs)
     tasks = _tasks(made_from)
     name = ModelName.parse(resolved.name)
@@ -73,7 +73,7 @@ def card_of(workspace: Workspace, resolved: ResolvedModel, title: str) -> ModelC
     )
 
 
-def _runs(workspace: Workspace, resolved: ResolvedModel) -> tuple[list[Artifact], bool]:
+def runs_behind(workspace: Workspace, resolved: ResolvedModel) -> tuple[list[Artifact], bool]:
     """Return the runs behind an adapter, first to last, and whether they go back to the base."""
     if resolved.adapter is None:
         return [], True
@@ -96,12 +96,13 @@ def _all(workspace: Workspace, stage: str) -> Iterator[Artifact]:
 
 def _card_run(workspace: Workspace, run: Artifact) -> CardRun:
     record = run.values(RunRecord)[0]
-    sources = run.header.spec.get("sources")
+    sources, recipe = run.header.spec.get("sources"), run.header.spec.get("recipe")
     return CardRun(
         id=run.id,
         record=record,
         data=tuple(Source(stage=_stage(workspace, one), id=one) for one in record.data),
         authors=tuple(sorted(sources.items())) if isinstance(sources, dict) else (),
+        recipe="{name}. {source}".format(**recipe) if isinstance(recipe, dict) else "",
     )
 
 

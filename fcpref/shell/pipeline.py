@@ -1,38 +1,38 @@
 """`fcpref run`: a profile from problems to report, each stage done once.
 
-Teacher and oracle give chains; chains are scored; the student is warmed up on correct ones,
-sampled, and trained on pairs of its own and the teacher's chains; the base, the warm start and the
-result solve the same held-out problems.
+Teacher and oracle give chains; chains are scored; the student is trained as the recipe says, by
+default warmed up on correct chains, sampled, and trained on pairs of its own and the teacher's
+chains; the base, the warm start and the result solve the same held-out problems. Several recipes
+are put side by side on the same problems; what they share is done once.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from fcpref.core.pairs import PreferencePair
 from fcpref.core.problems import Problem
-from fcpref.core.report import Table
-from fcpref.core.scores import ScoredChain
-from fcpref.core.training import RunRecord
-from fcpref.errors import TrainingError, UsageError
+from fcpref.core.report import RecipeResult, sources_table
+from fcpref.core.training import DEFAULT_RECIPE, steps_text
+from fcpref.errors import UsageError
 from fcpref.shell import processes, stages
-from fcpref.shell.engines.base import Sampling
-from fcpref.shell.profiles import EvaluationPlan, Profile, Source, load_profile
+from fcpref.shell.pipeline_tables import tables
+from fcpref.shell.profiles import EvaluationPlan, Profile, load_profile
 from fcpref.shell.progress import Progress
-from fcpref.shell.prompting import check_prompt
-from fcpref.shell.sampling import SamplePlan
+from fcpref.shell.recipe_runs import WARM_START, as_followed, check, follow
+from fcpref.shell.run_costs import costs_of
 from fcpref.shell.stages_report import evaluation_text
 from fcpref.shell.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fcpref.core.training import DpoSpec, SftSpec
+    from fcpref.shell.recipe_runs import Trained, Way
     from fcpref.shell.store import Artifact
+
+_BASE = "base"
+_SUPERVISED = "sft"
 
 
 @frozen(kw_only=True)
@@ -41,21 +41,26 @@ class Outcome:
 
     Attributes:
         report: folder of ``report.md`` and ``report.html``.
-        adapter: folder of the trained adapter.
+        adapter: folder of the trained adapter; the last recipe's, of several.
+        adapters: the same by recipe.
         text: the results in a few lines.
     """
 
     report: Path
     adapter: Path
+    adapters: Mapping[str, Path]
     text: str
 
 
-def run_profile(profile: str | None, root: Path, *, quiet: bool = False) -> Outcome:
+def run_profile(
+    profile: str | None, root: Path, *, recipes: Sequence[str] = (), quiet: bool = False
+) -> Outcome:
     """Run a profile; what was done before is not done again.
 
     Args:
         profile: name of a shipped profile, path of an own one, or None for the default.
         root: folder of the artifacts.
+        recipes: by name, in place of the profile's own; several are put side by side.
         quiet: show no progress.
 
     Raises:
@@ -63,104 +68,88 @@ def run_profile(profile: str | None, root: Path, *, quiet: bool = False) -> Outc
     """
     if processes.count() > 1:
         raise UsageError("fcpref run is one process; let several train with fcpref train")
-    plan = load_profile(profile)
+    names = [*dict.fromkeys(recipes)]
+    plans = [load_profile(profile, name) for name in names] or [load_profile(profile)]
+    for plan in plans:
+        check(plan)
     workspace = Workspace(root, Progress(quiet=quiet))
-    note = workspace.progress.note
-    note(f"1/5 teacher: replaying {len(plan.teacher.recordings)} recordings")
-    teacher = _replayed(workspace, plan.teacher)
-    start, runs = _warm_start(workspace, plan, teacher)
-    note("2/5 student: its own chains")
-    own = _own(workspace, plan, start)
-    note("3/5 pairs")
-    sources = {"teacher": teacher, "own": own}
-    paired = [one for source in plan.paired for one in sources[source]]
-    pairs = stages.pairs(workspace, _of_task(paired, plan.evaluation.task), plan.pairs)
-    note("4/5 preference training")
-    run, adapter = _trained(workspace, "dpo", [pairs], start, plan.dpo)
-    note("5/5 evaluation on held-out problems")
+    ways = []
+    for plan in plans:
+        if len(plans) > 1:
+            workspace.progress.note(f"recipe {plan.recipe}")
+        ways.append(follow(workspace, plan))
+    return _reported(workspace, ways)
+
+
+def _reported(workspace: Workspace, ways: Sequence[Way]) -> Outcome:
+    """Evaluate what recipes came to and write the report."""
+    workspace.progress.note("5/5 evaluation on held-out problems")
+    plan, several = ways[0].plan, len(ways) > 1
     problems = _held_out(workspace, plan.evaluation)
-    after = f"adapter:{adapter}@{plan.student}"
-    labelled = {"base": _trials(workspace, plan, problems, plan.student, plan.evaluation.before)}
-    if start != plan.student:
-        labelled["warm start"] = _trials(workspace, plan, problems, start, plan.evaluation.start)
-    labelled["DPO"] = _trials(workspace, plan, problems, after, ())
-    counts = [
-        _chain_table("Chains", [*teacher, *own]),
-        _pair_table(workspace, pairs),
-        _run_table([*runs, run]),
-    ]
-    report = stages.write_report(workspace, labelled, profile=plan.name, counts=counts)
-    return Outcome(report=report, adapter=adapter, text=evaluation_text(labelled))
-
-
-def _trained(
-    workspace: Workspace,
-    kind: Literal["sft", "dpo"],
-    data: Sequence[Artifact],
-    start: str,
-    spec: SftSpec | DpoSpec,
-) -> tuple[Artifact, Path]:
-    done = stages.train(workspace, kind, data, start, spec)
-    if done is None:  # only where several processes train
-        raise TrainingError("this process does not write what it trained")
-    return done
-
-
-def _of_task(scores: Sequence[Artifact], task: str) -> list[Artifact]:
-    """Return the scores about one task: preference training is for the task that is tested."""
-    return [one for one in scores if one.values(ScoredChain)[0].chain.task == task]
-
-
-def _replayed(workspace: Workspace, source: Source) -> list[Artifact]:
-    """Return the scores of recorded chains."""
-    scores = []
-    for prefix in source.recordings:
-        recording = workspace.locate(prefix, "recording")
-        scores.append(stages.score(workspace, stages.replay_chains(workspace, recording)))
-    return scores
-
-
-def _warm_start(
-    workspace: Workspace, plan: Profile, teacher: Sequence[Artifact]
-) -> tuple[str, list[Artifact]]:
-    """Return the model that preference training starts from, and the runs that made it."""
-    if plan.warm_start:
-        folder = workspace.root / "adapters" / plan.warm_start
-        return f"adapter:{folder}@{plan.student}", []
-    if plan.sft is None:
-        return plan.student, []
-    workspace.progress.note("    warm start: supervised training on correct chains")
-    data = list(teacher)
-    if plan.oracle.count:
-        source = plan.oracle
-        problems = stages.make_problems(
-            workspace, source.task, "train", source.count, source.seed, source.knobs
+    labelled = {_BASE: _trials(workspace, plan, problems, plan.student, plan.evaluation.before)}
+    results = []
+    for way in ways:
+        shown = _shown(way, several=several)
+        for label, one in shown.items():
+            recorded = plan.evaluation.start if one.label == WARM_START else ()
+            labelled[label] = _trials(workspace, plan, problems, one.model, recorded)
+        results.append(
+            RecipeResult(
+                recipe=way.recipe.name,
+                label=[*shown][-1],
+                steps=steps_text(as_followed(way)),
+                source=way.recipe.source,
+                runs=costs_of(workspace, way.model) if several else (),
+                notes=way.notes,
+            )
         )
-        data.append(stages.score(workspace, stages.oracle_chains(workspace, problems)))
-    run, folder = _trained(workspace, "sft", data, plan.student, plan.sft)
-    return f"adapter:{folder}@{plan.student}", [run]
+    against = _against(labelled) if several else ()
+    counts = tables(workspace, ways)
+    report = stages.write_report(
+        workspace,
+        labelled,
+        profile=_title(ways),
+        counts=counts if several else [*counts, sources_table(results)],
+        recipes=results if several else (),
+        against=against,
+    )
+    adapters = {way.recipe.name: way.models[-1].adapter for way in ways}
+    return Outcome(
+        report=report,
+        adapter=[*adapters.values()][-1],
+        adapters=adapters,
+        text=evaluation_text(labelled, against),
+    )
 
 
-def _own(workspace: Workspace, plan: Profile, start: str) -> list[Artifact]:
-    """Return the scores of the student's own chains, recorded or sampled now."""
-    source = plan.own
-    if source.recordings or not source.count:
-        return _replayed(workspace, source)
-    problems = stages.make_problems(
-        workspace, source.task, "train", source.count, source.seed, source.knobs
-    )
-    check_prompt(source.prompt, problems.values(Problem), workspace.progress.note)
-    how = SamplePlan(
-        samples=source.samples,
-        prompt=source.prompt,
-        limits=plan.evaluation.limits,
-        temperatures=source.temperatures,
-        until_both=source.until_both,
-        complete=source.complete,
-    )
-    sampling = Sampling(temperature=source.temperature, seed=source.seed)
-    chains = stages.local_chains(workspace, problems, start, how, sampling)
-    return [stages.score(workspace, chains)]
+def _shown(way: Way, *, several: bool) -> dict[str, Trained]:
+    """Return the models of a recipe that are evaluated, by label, the result last."""
+    name, (*others, result) = way.recipe.name, way.models
+    shown = {}
+    for one in others:
+        if one.label == WARM_START:
+            if not several:
+                shown[one.label] = one
+        elif way.plan.evaluation.each_round:
+            shown[f"{name}, {one.label}" if several else one.label] = one
+    return {**shown, name if several else result.label: result}
+
+
+def _against(labels: Mapping[str, Artifact]) -> tuple[tuple[str, str], ...]:
+    """Return what is compared where recipes are: each with the base, then with `sft`."""
+    base, *others = labels
+    pairs = [(base, label) for label in others]
+    if _SUPERVISED in labels:
+        pairs += [(_SUPERVISED, label) for label in others if label != _SUPERVISED]
+    return tuple(pairs)
+
+
+def _title(ways: Sequence[Way]) -> str:
+    """Return the profile's name, with the recipes' where there is something to tell."""
+    name, recipes = ways[0].plan.name, [way.recipe.name for way in ways]
+    if recipes == [DEFAULT_RECIPE]:
+        return name
+    return f"{name}, {'recipes' if len(recipes) > 1 else 'recipe'} {', '.join(recipes)}"
 
 
 def _held_out(workspace: Workspace, plan: EvaluationPlan) -> Artifact:
@@ -198,62 +187,3 @@ def _trials(
             raise UsageError(f"{recording.path}: was made on other problems than {problems.path}")
     chains = [stages.replay_chains(workspace, recording) for recording in recordings]
     return stages.make_trials(workspace, chains, greedy=True)
-
-
-def _chain_table(title: str, scores: Sequence[Artifact]) -> Table:
-    rows = []
-    for artifact in scores:
-        every = artifact.values(ScoredChain)
-        # What the oracle completed is no success of the source.
-        scored = [item for item in every if item.chain.own]
-        verdicts = Counter(item.score.verdict.value for item in scored)
-        problems = {item.chain.problem for item in scored}
-        solved = {item.chain.problem for item in scored if item.score.correct}
-        rows.append(
-            (
-                scored[0].chain.task,
-                scored[0].chain.source,
-                str(len(problems)),
-                str(len(scored)),
-                str(verdicts["correct"]),
-                str(len(solved)),
-                str(len(every) - len(scored)),
-            )
-        )
-    columns = ("task", "source", "problems", "chains", "correct", "problems solved", "completed")
-    note = (
-        "Correct means right and supported by executed calls. Completed chains are the oracle's "
-        "for problems that the source did not solve; they are not among the chains before."
-    )
-    return Table(title=title, columns=columns, rows=tuple(rows), note=note)
-
-
-def _pair_table(workspace: Workspace, pairs: Artifact) -> Table:
-    values = pairs.values(PreferencePair)
-    counts = Counter(
-        (pair.chosen.task, pair.chosen.source, pair.rejected_verdict) for pair in values
-    )
-    rows = tuple((*key, str(count)) for key, count in sorted(counts.items()))
-    findings = stages.lint_pairs(workspace, pairs)
-    note = f"{len(values)} pairs. Lint: {len(findings)} findings."
-    columns = ("task", "source of the chosen chain", "rejected for", "pairs")
-    return Table(title="Preference pairs", columns=columns, rows=rows, note=note)
-
-
-def _run_table(runs: Sequence[Artifact]) -> Table:
-    rows = []
-    for artifact in runs:
-        record = artifact.values(RunRecord)[0]
-        rows += [
-            (record.kind, name, f"{first:.3f}", f"{last:.3f}")
-            for name, (first, last) in sorted(record.metrics.items())
-        ]
-    records = [artifact.values(RunRecord)[0] for artifact in runs]
-    note = "; ".join(
-        f"{record.kind}: {record.rows} rows, {record.steps} steps, "
-        f"{record.trained_tokens} of {record.tokens} tokens trained"
-        + (f", stopped: {record.stopped}" if record.stopped else "")
-        for record in records
-    )
-    columns = ("stage", "metric", "first window", "last window")
-    return Table(title="Training", columns=columns, rows=tuple(rows), note=note)

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from attrs import evolve, field, frozen
+from attrs.validators import ge, le
 
 from fcpref.core.chains import STUDENT, Limits, PromptSpec
 from fcpref.core.codec import structure
 from fcpref.core.pairs import PairSpec
 from fcpref.core.tasks import Completion
-from fcpref.core.training import DpoSpec, SftSpec
+from fcpref.core.training import DEFAULT_RECIPE, DpoSpec, SftSpec, find_recipe
 from fcpref.errors import CodecError, UsageError
 from fcpref.shell.settings import changed
 
 FOLDER = Path(__file__).parent.parent / "profiles"
 DEFAULT = "laptop"
+# Recordings stand for the warm start and the base in the evaluation, so these are one for all.
+_SAME = ("name", "student", "recipe", "warm_start", "evaluation")
 
 
 @frozen(kw_only=True)
@@ -67,6 +70,8 @@ class EvaluationPlan:
         prompt: how problems are shown, of chains that are sampled live.
         before: recordings of the untrained student, greedy then sampled; empty runs it live.
         start: recordings of the warm start, likewise.
+        each_round: of a recipe with rounds, whether the student is evaluated after every one of
+            them; otherwise after the last.
     """
 
     problems: str = ""
@@ -80,6 +85,7 @@ class EvaluationPlan:
     prompt: PromptSpec = STUDENT
     before: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
+    each_round: bool = False
 
 
 @frozen(kw_only=True)
@@ -89,13 +95,17 @@ class Profile:
     Attributes:
         name: the profile's name.
         student: the published base, by model name.
+        recipe: which training steps there are, by name.
+        rounds: of a recipe with rounds, how many at most; one with fewer pairs than a batch of
+            preference training ends them.
         warm_start: a committed adapter to start preference training from.
         teacher: recordings of the teacher.
         oracle: problems that the oracle solves for supervised training.
         own: the student's own chains, recorded or sampled live.
         sft: supervised training, when there is no warm start; None, without a table ``[sft]``,
             leaves preference training to start from the base.
-        paired: whose chains are paired, ``teacher``, ``own`` or both.
+        paired: whose chains are paired, ``teacher``, ``own`` or both; of a recipe that takes only
+            one of them it is that one.
         pairs: how pairs are drawn.
         dpo: preference training.
         evaluation: the held-out problems.
@@ -103,6 +113,8 @@ class Profile:
 
     name: str
     student: str
+    recipe: str = DEFAULT_RECIPE
+    rounds: int = field(default=2, validator=[ge(2), le(4)])
     warm_start: str = ""
     teacher: Source = field(factory=Source)
     oracle: Source = field(factory=Source)
@@ -114,15 +126,23 @@ class Profile:
     evaluation: EvaluationPlan = field(factory=EvaluationPlan)
 
 
-def load_profile(name: str | None) -> Profile:
+def load_profile(name: str | None, recipe: str | None = None) -> Profile:
     """Read a shipped profile by name, or a user's own by path.
 
+    What its tables ``[recipes.NAME]`` say goes, with that recipe, before what the rest says.
+
+    Args:
+        name: of the profile, or its path; None is the default.
+        recipe: by name, in place of the profile's own.
+
     Raises:
-        UsageError: there is no such profile, or it does not say what a profile says; the message
-            names the file and the field.
+        UsageError: there is no such profile or recipe, or it does not say what a profile says; the
+            message names the file and the field.
     """
     text = name or DEFAULT
     path = Path(text) if text.endswith(".toml") else FOLDER / f"{text}.toml"
+    if recipe is not None:
+        find_recipe(recipe)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -132,15 +152,62 @@ def load_profile(name: str | None) -> Profile:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as TOML ({error})") from None
+    changes = _table(data, "recipes", path)
+    wanted = recipe or _profile(path, data).recipe
+    # What is wrong with a recipe that is not asked for is told of all the same.
+    found = {
+        one: _profile(path, _with_recipe(path, data, one, changes.get(one, {})))
+        for one in (*changes, wanted)
+    }
+    return found[wanted]
+
+
+def _profile(path: Path, given: dict[str, Any]) -> Profile:
+    data = dict(given)
     # Unlike other tables these two change some fields of values whose others keep their defaults.
     sft = _flat(_table(data, "sft", path)) if "sft" in data else None
     dpo = _flat(_table(data, "dpo", path))
     try:
         profile = structure({"name": path.stem, **data}, Profile)
         supervised = None if sft is None else changed(SftSpec(), sft)
+        find_recipe(profile.recipe)
         return evolve(profile, sft=supervised, dpo=changed(DpoSpec(), dpo))
     except (CodecError, UsageError) as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def _with_recipe(
+    path: Path,
+    data: dict[str, Any],
+    name: str,
+    changes: Any,  # noqa: ANN401 - whatever stands there
+) -> dict[str, Any]:
+    """Return what a profile says with a recipe: how that pairs, then the profile's changes."""
+    try:
+        steps = find_recipe(name).steps
+    except UsageError as error:
+        raise UsageError(f"{path}: [recipes]: {error}") from None
+    if not isinstance(changes, dict):
+        raise UsageError(f"{path}: [recipes.{name}] must be a table")
+    for key in _SAME:
+        if key in changes:
+            raise UsageError(
+                f"{path}: [recipes.{name}] must not set {key}, which is the same for all recipes"
+            )
+    paired = [{"kinds": list(step.pairs), "weights": []} for step in steps if step.pairs]
+    recipe = {"recipe": name, **({"pairs": paired[0]} if paired else {})}
+    return _merged(_merged(data, recipe), changes)
+
+
+def _merged(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(data)
+    for key, new in changes.items():
+        old = data.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            merged[key] = _merged(old, new)
+        else:
+            merged[key] = new
+    return merged
 
 
 def _table(data: dict[str, Any], name: str, path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from fcpref.core.canon import short
 from fcpref.errors import ArtifactError, ModelError
-from fcpref.shell.models import ModelName, public_base
+from fcpref.shell.models import TEMPLATE, ModelName, public_base
 from fcpref.shell.store import Artifact, file_hash, read_artifact, write_bytes
 from fcpref.shell.workspace import STAGES, Workspace, ancestry
 
@@ -99,6 +99,8 @@ def _adapter(workspace: Workspace, folder: Path) -> dict[Path, bytes]:
     target = workspace.root / "adapters" / folder.resolve().name
     files = {name: (folder / name).read_bytes() for name in _NEEDED}
     files[_NEEDED[0]] = _portable(folder / _NEEDED[0], "base_model_name_or_path")
+    if (folder / TEMPLATE).is_file():
+        files[TEMPLATE] = (folder / TEMPLATE).read_bytes()
     if (folder / _OWN).is_file():
         files[_OWN] = _portable(folder / _OWN, "base")
     missing = {}

@@ -9,12 +9,10 @@ import dataclasses
 import io
 import json
 import platform
-import random
 import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from attrs import frozen
 from transformers import TrainerCallback
@@ -22,11 +20,14 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from fcpref.shell import processes
 from fcpref.shell.checkpoints import SECONDS, Checkpoints
+from fcpref.shell.random_states import random_state, set_random_state
 from fcpref.shell.training_memory import pass_tokens
 from fcpref.shell.workspace import package_version
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from fcpref.shell.probe_guard import ProbeGuard
 
 _COMMON = "run.pt"
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "numpy")
@@ -80,10 +81,14 @@ class Resuming:
     """Goes before a Trainer among a class's parents; `begin` is called in place of ``train``."""
 
     _start: Start | None = None
+    _guard: ProbeGuard | None = None
 
-    def begin(self: Any, start: Start) -> None:
-        """Train, from the beginning or a checkpoint on."""
-        self._start = start
+    def begin(self: Any, start: Start, guard: ProbeGuard | None = None) -> None:
+        """Train, from the beginning or a checkpoint on, watched by a guard if there is one."""
+        self._start, self._guard = start, guard
+        if guard is not None:
+            guard.begin(self, start.common)
+            self.add_callback(guard)
         self.add_callback(_Saving(self, start))
         self.train(resume_from_checkpoint=start.folder)
 
@@ -107,7 +112,7 @@ class Resuming:
         if self.control.should_training_stop:  # what comes next is the adapter itself
             return
         own = {
-            "random": _random_state(),
+            "random": random_state(),
             "tokens": self._start.tokens,
             "loss": self._tr_loss.cpu(),
             "logged": self._globalstep_last_logged,
@@ -123,6 +128,7 @@ class Resuming:
                     "optimizer": self.optimizer.state_dict(),
                     "schedule": self.lr_scheduler.state_dict(),
                     "references": self.references(),
+                    **(self._guard.state() if self._guard else {}),
                 }
             )
             state = dataclasses.asdict(self.state)
@@ -143,7 +149,7 @@ class Resuming:
 
     def _load_rng_state(self: Any, checkpoint: str | None) -> None:
         if checkpoint is not None:
-            _set_random_state(self._start.own["random"])
+            set_random_state(self._start.own["random"])
 
 
 class _Saving(TrainerCallback):
@@ -178,24 +184,6 @@ class _Saving(TrainerCallback):
 
 def _own_name() -> str:
     return f"process-{processes.number()}.pt"
-
-
-def _random_state() -> dict[str, Any]:
-    name, keys, *rest = np.random.get_state()  # noqa: NPY002 - the one that libraries draw from
-    return {
-        "python": random.getstate(),
-        "numpy": (name, [int(key) for key in keys], *rest),
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
-    }
-
-
-def _set_random_state(state: dict[str, Any]) -> None:
-    random.setstate(state["python"])
-    np.random.set_state(state["numpy"])  # noqa: NPY002
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] is not None:
-        torch.cuda.set_rng_state(state["cuda"])
 
 
 def _bytes(values: dict[str, Any]) -> bytes:

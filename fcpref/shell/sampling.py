@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from attrs import evolve, field, frozen
-from attrs.validators import deep_iterable, ge
+from attrs.validators import deep_iterable, ge, lt
 
 from fcpref.core.chains import (
     Chain,
@@ -50,6 +50,7 @@ class SamplePlan:
         complete: what the oracle does for problems that have no correct chain then; its chains are
             marked (`Chain.completed_from`) and come after the model's.
         policy: of engine `oracle`.
+        slips: of engine `oracle`: the probability that a failed call goes before one of its own.
     """
 
     samples: int = field(default=1, validator=ge(1))
@@ -61,6 +62,7 @@ class SamplePlan:
     until_both: bool = field(default=False, metadata=LATER)
     complete: Completion = field(default="none", metadata=LATER)
     policy: Policy = field(default="shortest", metadata=LATER)
+    slips: float = field(default=0.0, validator=[ge(0), lt(1)], metadata=LATER)
 
     def temperature(self, sample: int) -> float | None:
         """Return what a sample is drawn at; None is the engine's own."""

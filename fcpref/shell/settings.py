@@ -73,11 +73,14 @@ def changed(value: T, changes: Mapping[str, object]) -> T:
         inner: Any = plain
         holder: Any = value
         for part in outer:
-            inner = inner.get(part) if isinstance(inner, dict) else None
             holder = getattr(holder, part, None)
-        # A field may have no place in plain data while it has its default.
-        if not isinstance(inner, dict) or last not in _names(holder):
-            raise UsageError(f"there is no setting {name!r}; there are {', '.join(_names(value))}")
+            # A field may have no place in plain data while it has its default.
+            if isinstance(inner, dict):
+                inner = inner.setdefault(part, unstructure(holder))
+        named = last in _names(holder) or isinstance(holder, dict)
+        if not isinstance(inner, dict) or not named:
+            known = ", ".join(_names(holder) or _names(value))
+            raise UsageError(f"there is no setting {name!r}; there are {known}")
         inner[last] = new
     try:
         return structure(plain, type(value))

@@ -93,7 +93,7 @@ def _same_code(task: _Origin) -> None:
 
 def _live_engine(solver: Solver, problems: Sequence[Problem]) -> Engine:
     if solver.engine == "oracle":
-        return OracleEngine(problems, solver.plan.policy)
+        return OracleEngine(problems, solver.plan)
     if solver.engine == "openai":
         return openai_engine(solver, SILENT.note)
     from fcpref.shell.stages_models import local_engine

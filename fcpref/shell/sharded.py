@@ -80,6 +80,7 @@ def solve(workspace: Workspace, problems: Artifact, solver: Solver, sharding: Sh
             plan.prompt.grammar,
             without=plan.prompt.without,
             policy=plan.policy,
+            slips=plan.slips,
             sampler=sampler,
         )
     if solver.engine == "openai":

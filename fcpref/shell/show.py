@@ -5,27 +5,37 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from fcpref.core.canon import short
 from fcpref.core.codec import unstructure
 from fcpref.core.report import ShownChain, ShownPair, rendered, shown_lines, shown_page
-from fcpref.core.report.chains_words import MARKS, MARKS_OF_PAIR
+from fcpref.core.report.chains_words import (
+    MARKS,
+    MARKS_OF_PAIR,
+    MARKS_OF_TRAINED,
+    UNDERLINED,
+)
 from fcpref.errors import ArtifactError, UsageError
 from fcpref.shell.progress import SILENT
 from fcpref.shell.show_filters import Filters, check, read_depth
 from fcpref.shell.show_items import items_of, named
+from fcpref.shell.show_trained import AsTrained, TrainedItems, in_words
 from fcpref.shell.stages_data import parent, problems_by_id
 from fcpref.shell.stages_pairs import problems_of
 from fcpref.shell.store import Artifact
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fcpref.core.problems import Problem
+    from fcpref.shell.show_items import Item
     from fcpref.shell.workspace import Workspace
 
-__all__ = ["Filters", "Selection", "for_terminal", "read_depth", "select"]
+__all__ = ["AsTrained", "Filters", "Selection", "for_terminal", "read_depth", "select"]
 
 STAGES = ("chains", "scores", "pairs")
 WIDTH = 80
@@ -43,6 +53,7 @@ class Selection:
         matching: how many there are.
         shown: the first of them, in the artifact's order.
         note: what is not here, if anything.
+        trained: what a training run takes of those that are shown, where that is asked.
     """
 
     artifact: Artifact
@@ -50,6 +61,7 @@ class Selection:
     matching: int
     shown: tuple[ShownChain | ShownPair, ...]
     note: str = ""
+    trained: Mapping[str, Any] = field(factory=dict)
 
     @property
     def kind(self) -> str:
@@ -74,7 +86,11 @@ class Selection:
 
     def text(self, width: int, *, colour: bool) -> str:
         """Return it for a terminal."""
-        lines = [self.title, MARKS_OF_PAIR if self.kind == "pairs" else MARKS]
+        lines = [
+            self.title,
+            MARKS_OF_PAIR if self.kind == "pairs" else MARKS,
+            *self._trained(MARKS_OF_TRAINED),
+        ]
         rule = "-" * min(width, 40)
         blocks = [
             f"\n{rule}\n{rendered(shown_lines(one, width), colour=colour)}" for one in self.shown
@@ -83,7 +99,7 @@ class Selection:
 
     def page(self) -> str:
         """Return it as an HTML page."""
-        return shown_page(self.title, self._notes(""), self.shown)
+        return shown_page(self.title, [*self._trained(UNDERLINED), *self._notes("")], self.shown)
 
     def counts(self) -> dict[str, Any]:
         """Return what it comes to, as plain data."""
@@ -93,11 +109,16 @@ class Selection:
             "matching": self.matching,
             "shown": len(self.shown),
             "note": self.note,
+            **({"trained": dict(self.trained)} if self.trained else {}),
         }
 
     def data(self) -> dict[str, Any]:
         """Return all of it as plain data."""
         return {**self.counts(), self.kind: [unstructure(one) for one in self.shown]}
+
+    def _trained(self, marks: str) -> list[str]:
+        """Return how tokens that carry loss are marked, and how many they are."""
+        return [marks, in_words(self.trained)] if self.trained else []
 
     def _notes(self, before: str) -> list[str]:
         return [f"{before}{note}" for note in (self.left_out, self.note) if note]
@@ -110,7 +131,13 @@ def for_terminal(selection: Selection) -> str:
     return selection.text(width, colour=sys.stdout.isatty() and not plain)
 
 
-def select(workspace: Workspace, name: str, filters: Filters, limit: int | None) -> Selection:
+def select(
+    workspace: Workspace,
+    name: str,
+    filters: Filters,
+    limit: int | None,
+    run: AsTrained | None = None,
+) -> Selection:
     """Return the chains or pairs of an artifact that are asked for.
 
     Args:
@@ -118,14 +145,17 @@ def select(workspace: Workspace, name: str, filters: Filters, limit: int | None)
         name: of the artifact: its path or the first digits of its id.
         filters: which.
         limit: how many at most; None shows all.
+        run: the training run whose tokens are shown, if any.
 
     Raises:
         ArtifactError: there is no such artifact of chains, scores or pairs.
         UsageError: nothing is asked for that there could be, or nothing is found.
+        ModelError: the student's tokenizer cannot be read, or its template lacks the grammar.
+        TrainingError: the student's chat template cannot be trained on.
     """
     artifact = workspace.locate(name, *STAGES)
     check(filters, artifact)
-    problems, note = _problems(workspace, artifact, filters)
+    problems, note = _problems(workspace, artifact, filters, needed=run is not None)
     items = items_of(artifact, problems)
     wanted = named(items, filters.name, artifact) if filters.name else items
     scores = artifact.header.stage == "chains" and bool(filters.verdict)
@@ -143,22 +173,43 @@ def select(workspace: Workspace, name: str, filters: Filters, limit: int | None)
             f"{artifact.path}: none of its {len(items)} {kind}s is of {filters.described}; ask for "
             "less"
         )
-    return Selection(
+    selection = Selection(
         artifact=artifact,
         filters=filters,
         matching=len(found),
-        shown=tuple(item.shown() for item in found[:limit]),
+        shown=() if run else tuple(item.shown() for item in found[:limit]),
         note=note,
     )
+    return _trained(workspace, selection, run, items, found[:limit]) if run else selection
+
+
+def _trained(
+    workspace: Workspace,
+    selection: Selection,
+    run: AsTrained,
+    items: Sequence[Item],
+    wanted: Sequence[Item],
+) -> Selection:
+    """Return a selection that shows what is wanted with the tokens that carry loss."""
+    trained = TrainedItems(run, items)
+    if trained.note:
+        workspace.progress.note(trained.note)
+    shown = []
+    progress = workspace.progress if len(wanted) > ON_PAGE else SILENT
+    with progress.bar("tokens", len(wanted)) as bar:
+        for item in wanted:
+            shown.append(trained.shown(item))
+            bar.advance()
+    return evolve(selection, shown=tuple(shown), trained=trained.summary(shown))
 
 
 def _problems(
-    workspace: Workspace, artifact: Artifact, filters: Filters
+    workspace: Workspace, artifact: Artifact, filters: Filters, *, needed: bool
 ) -> tuple[dict[str, Problem], str]:
     """Return the problems by id, and what is to be said where they are not here.
 
     Raises:
-        ArtifactError: they are not here, and a filter needs them.
+        ArtifactError: they are not here, and needed or a filter needs them.
     """
     try:
         if artifact.header.stage == "pairs":
@@ -167,6 +218,6 @@ def _problems(
         return problems_by_id(workspace.find(parent(artifact, index), "problems")), ""
     except ArtifactError as error:
         unscored = artifact.header.stage == "chains" and filters.verdict
-        if filters.depth or unscored:
+        if needed or filters.depth or unscored:
             raise
         return {}, f"note: without problems: {error}"

@@ -88,6 +88,7 @@ def _by_oracle(workspace: Workspace, problems: Artifact, solver: Solver) -> Arti
         plan.prompt.grammar,
         without=plan.prompt.without,
         policy=plan.policy,
+        slips=plan.slips,
     )
 
 

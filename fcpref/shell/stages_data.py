@@ -232,6 +232,7 @@ def oracle_chains(
     *,
     without: tuple[str, ...] = (),
     policy: Policy = "shortest",
+    slips: float = 0.0,
     sampler: Sampler | None = None,
 ) -> Artifact:
     """Solve problems symbolically; stage ``chains``, one a problem.
@@ -243,10 +244,13 @@ def oracle_chains(
         grammar: how calls are written.
         without: functions that are not on offer; the oracle calls them all the same, and fails.
         policy: how the oracle goes about it.
+        slips: the probability that a failed call goes before one of its calls.
         sampler: does it elsewhere, the same way; None does it here.
     """
     prompt = PromptSpec(detail="signatures", grammar=grammar, without=without)
-    plan = SamplePlan(samples=1, prompt=prompt, limits=limits or Limits(), policy=policy)
+    plan = SamplePlan(
+        samples=1, prompt=prompt, limits=limits or Limits(), policy=policy, slips=slips
+    )
     values = problems.values(Problem)
     versions = versions_of(values)
     parts = {"problems": problems.id, "engine": "oracle", "plan": unstructure(plan)}
@@ -256,7 +260,7 @@ def oracle_chains(
         if sampler is not None:
             chains = sampler(values, plan, None).chains
         else:
-            chains = _sampled(workspace, values, OracleEngine(values, policy), plan, "oracle", log)
+            chains = _sampled(workspace, values, OracleEngine(values, plan), plan, "oracle", log)
         spec = {**unstructure(plan), "identity": {"engine": "oracle"}}
         return workspace.write(
             "chains", chains, parents=(problems.id,), spec=spec, versions=versions

@@ -19,7 +19,17 @@ from fcpref.core.evaluation import Trial
 from fcpref.core.pairs import PreferencePair
 from fcpref.core.problems import Problem
 from fcpref.core.scores import ScoredChain
-from fcpref.core.training import DpoSpec, GrpoSpec, RunRecord, SftSpec, trained_replies
+from fcpref.core.training import (
+    DpoSpec,
+    GrpoSpec,
+    Probe,
+    RunRecord,
+    SftSpec,
+    described,
+    helped,
+    outcome,
+    trained_replies,
+)
 from fcpref.errors import PairError, TrainingError
 from fcpref.shell import processes
 from fcpref.shell.checkpoints import Checkpoints
@@ -35,6 +45,7 @@ from fcpref.shell.models import (
     public_name,
     resolve,
 )
+from fcpref.shell.probing import pinned, probing
 from fcpref.shell.progress import SILENT
 from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan
@@ -235,6 +246,7 @@ def train(
     *,
     name: str = "",
     checkpoint_every: int | None = None,
+    recipe: Mapping[str, str] | None = None,
 ) -> tuple[Artifact, Path] | None:
     """Train a student; stage ``run``, and the adapter's folder.
 
@@ -253,6 +265,8 @@ def train(
         name: of the adapter's folder; otherwise made from the kind and the run's key.
         checkpoint_every: optimizer steps between checkpoints under ``local/checkpoints``, which go
             when the adapter is there; 0 for none, None for one every two minutes.
+        recipe: name and source of the recipe that the run is first done for; stands in the
+            artifact's header.
 
     Returns:
         None in all but the first of several processes, which writes.
@@ -262,6 +276,7 @@ def train(
         PairError: the pairs are not fit for training.
         ModelError: the student cannot be found or loaded.
     """
+    spec = pinned(workspace, spec)
     resolved = resolve(ModelName.parse(student), workspace.progress.note)
     ids = tuple(sorted(artifact.id for artifact in data))
     parts = {"data": ids, "student": resolved.revision, "spec": unstructure(spec)}
@@ -280,19 +295,30 @@ def train(
     with _run_log(workspace, key=short(key), kind=kind) as log:
         rows = _rows(workspace, data, log, resolved, spec)
         with workspace.progress.bar(f"training {kind}") as bar:
+            said = {"loss": "", "probe": ""}
 
             def on_step(step: int, total: int, metrics: Mapping[str, float]) -> None:
-                bar.to(step, total, _said(metrics))
+                if "loss" in metrics:
+                    said["loss"] = _worth(metrics)
+                bar.to(step, total, ", ".join(filter(None, said.values())))
                 if metrics:
                     log.write("step", step=step, **metrics)
 
+            def on_probe(probe: Probe) -> None:
+                said["probe"] = f"probe {described(probe)}"
+                log.write("probe", **unstructure(probe))
+
+            problems = problems_of(workspace, data)
             job = TrainingJob(
                 student=resolved,
-                problems=problems_of(workspace, data),
+                problems=problems,
                 data=ids,
                 out=out,
                 on_step=on_step,
+                # Of pairs it was said when they were checked.
+                note=SILENT.note if kind == "dpo" else workspace.progress.note,
                 checkpoints=checkpoints,
+                probing=probing(workspace, rows, problems, spec, on_probe),
             )
             run: Any = {"sft": train_sft, "dpo": train_dpo, "grpo": train_grpo}[kind]
             record: RunRecord = run(rows, spec, job)
@@ -303,20 +329,37 @@ def train(
             rows=record.rows,
             steps=record.steps,
             metrics=record.metrics,
+            stopped=record.stopped,
+            kept=record.kept,
             gpu_bytes=most_gpu_bytes(),
         )
     if not processes.is_first():
         return None
-    header = {"sources": _sources(rows)}
+    for note in _notes(record):
+        workspace.progress.note(note)
+    header = {"sources": _sources(rows), **({"recipe": dict(recipe)} if recipe else {})}
     artifact = workspace.write("run", [record], parents=ids, spec=header)
     workspace.record(key, {"id": artifact.id, "adapter": folder})
     checkpoints.remove()
     return artifact, out
 
 
-def _said(metrics: Mapping[str, float]) -> str | None:
+def _worth(metrics: Mapping[str, float]) -> str:
     name = "reward" if "reward" in metrics else "loss"
-    return f"{name} {metrics[name]:.3f}" if name in metrics else None
+    return f"{name} {metrics[name]:.3f}"
+
+
+def _notes(record: RunRecord) -> Iterator[str]:
+    """Yield what a user should know of a run that is done."""
+    if record.stopped:
+        yield f"stopped at {record.stopped}"
+    if record.kept is not None:
+        found = outcome(record.probes, record.kept)
+        advice = (
+            "; set probe.keep=last for the weights of the last step, or probe.count higher to see "
+            "smaller gains"
+        )
+        yield found + ("" if helped(record.probes, record.kept) else advice)
 
 
 @contextmanager
@@ -353,6 +396,8 @@ def _rows(
         rows = list(problems.values())
         if any(problem.split == "test" for problem in rows):
             raise TrainingError("there are test problems; train on problems of the train split")
+        if spec.probe.every:
+            raise TrainingError("grpo is not probed, its log has the rewards; leave out probe")
         check_prompt(spec.prompt, rows, workspace.progress.note)
     elif isinstance(spec, SftSpec):
         scored = [item for artifact in data for item in artifact.values(ScoredChain)]

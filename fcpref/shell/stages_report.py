@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from attrs import field, frozen
 
-from fcpref.core.codec import structure, unstructure
+from fcpref.core.codec import LATER, structure, unstructure
 from fcpref.core.evaluation import Comparison, EvaluationSummary, Trial, compare, summarise
-from fcpref.core.report import Source, Table, build_report, html, markdown
+from fcpref.core.report import RecipeResult, Source, Table, build_report, html, markdown
 from fcpref.core.seeds import derive
 from fcpref.errors import ArtifactError, CodecError, UsageError
 from fcpref.shell.stages_models import split_trials
@@ -35,11 +35,16 @@ class ReportInputs:
         profile: name of the profile.
         trials: model label -> id of its trials, in the order to show.
         counts: further tables.
+        recipes: that are put side by side.
+        against: which labels are compared, before and after; empty compares each with the first
+            and with the one before it.
     """
 
     profile: str
     trials: tuple[tuple[str, str], ...]
     counts: tuple[Table, ...] = field(default=())
+    recipes: tuple[RecipeResult, ...] = field(default=(), metadata=LATER)
+    against: tuple[tuple[str, str], ...] = field(default=(), metadata=LATER)
 
 
 def write_report(
@@ -48,6 +53,8 @@ def write_report(
     *,
     profile: str,
     counts: Sequence[Table] = (),
+    recipes: Sequence[RecipeResult] = (),
+    against: Sequence[tuple[str, str]] = (),
     out: Path | None = None,
 ) -> Path:
     """Write ``report.md`` and ``report.html``; return the folder.
@@ -57,6 +64,8 @@ def write_report(
         labelled: model label -> its trials, in the order to show.
         profile: name of the profile.
         counts: further tables, of pairs for instance.
+        recipes: to put side by side.
+        against: labels to compare, see `comparisons_of`.
         out: the folder; ``local/report`` by default.
 
     Raises:
@@ -69,8 +78,9 @@ def write_report(
     report = build_report(
         profile=profile,
         summaries=summaries_of(labelled),
-        comparisons=comparisons_of(labelled),
+        comparisons=comparisons_of(labelled, against),
         counts=counts,
+        recipes=recipes,
         sources=[
             Source(stage=one.header.stage, id=one.id)
             for one in ancestry(workspace, labelled.values())
@@ -80,6 +90,8 @@ def write_report(
         profile=profile,
         trials=tuple((label, artifact.id) for label, artifact in labelled.items()),
         counts=tuple(counts),
+        recipes=tuple(recipes),
+        against=tuple(against),
     )
     write_bytes(folder / "report.md", markdown(report).encode())
     write_bytes(folder / "report.html", html(report).encode())
@@ -105,7 +117,15 @@ def rewrite_report(workspace: Workspace, out: Path | None = None) -> Path:
     except (OSError, msgspec.DecodeError, CodecError) as error:
         raise ArtifactError(f"{path}: cannot be read ({error}); run fcpref run again") from None
     labelled = {label: workspace.find(one, "trials") for label, one in inputs.trials}
-    return write_report(workspace, labelled, profile=inputs.profile, counts=inputs.counts, out=out)
+    return write_report(
+        workspace,
+        labelled,
+        profile=inputs.profile,
+        counts=inputs.counts,
+        recipes=inputs.recipes,
+        against=inputs.against,
+        out=out,
+    )
 
 
 def summaries_of(labelled: Mapping[str, Artifact]) -> dict[str, EvaluationSummary]:
@@ -121,10 +141,18 @@ def summaries_of(labelled: Mapping[str, Artifact]) -> dict[str, EvaluationSummar
     return summaries
 
 
-def comparisons_of(labelled: Mapping[str, Artifact]) -> list[Comparison]:
-    """Compare each model with the first and with the one before it, on the same problems."""
+def comparisons_of(
+    labelled: Mapping[str, Artifact], against: Sequence[tuple[str, str]] = ()
+) -> list[Comparison]:
+    """Compare models on the same problems.
+
+    Args:
+        labelled: label -> trials.
+        against: labels, before and after; empty compares each model with the first and with the
+            one before it.
+    """
     labels = list(labelled)
-    pairs = dict.fromkeys(
+    pairs = against or dict.fromkeys(
         (before, after)
         for index, after in enumerate(labels)
         for before in (labels[0], labels[index - 1])
@@ -162,8 +190,10 @@ def evaluation_data(labelled: Mapping[str, Artifact]) -> dict[str, Any]:
     }
 
 
-def evaluation_text(labelled: Mapping[str, Artifact]) -> str:
-    """Return summaries and comparisons in a few lines."""
+def evaluation_text(
+    labelled: Mapping[str, Artifact], against: Sequence[tuple[str, str]] = ()
+) -> str:
+    """Return summaries and comparisons in a few lines; `against` as of `comparisons_of`."""
     lines = []
     for label, summary in summaries_of(labelled).items():
         low, high = summary.correct.interval.low, summary.correct.interval.high
@@ -171,7 +201,7 @@ def evaluation_text(labelled: Mapping[str, Artifact]) -> str:
             f"{label}: {summary.correct.value:.1%} correct (95% interval {low:.1%} to {high:.1%}),"
             f" {summary.right.value:.1%} right, {summary.problems} problems"
         )
-    for one in comparisons_of(labelled):
+    for one in comparisons_of(labelled, against):
         low, high = one.difference.interval.low, one.difference.interval.high
         test = f", {one.test.method} p = {one.test.p_value:.2g}" if one.test else ""
         lines.append(f"{one.label}: {one.difference.value:+.1%} ({low:+.1%} to {high:+.1%}){test}")

@@ -11,14 +11,14 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
 from fcpref.core.canon import short
-from fcpref.core.chains import prompt_of
+from fcpref.core.chains import begin, finish
 from fcpref.core.codec import unstructure
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
@@ -29,24 +29,29 @@ from fcpref.core.training import (
     SftSpec,
     drawing_order,
     judged_replies,
+    left_out,
     trained_replies,
 )
 from fcpref.errors import ArtifactError, TrainingError
 from fcpref.shell import processes
 from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.models import (
+    TEMPLATE,
     ModelName,
     ResolvedModel,
     load_model,
-    load_tokenizer,
     public_base,
 )
+from fcpref.shell.probing import Probing
 from fcpref.shell.store import file_hash
-from fcpref.shell.tokens import encode_chain, opening_of
+from fcpref.shell.tokens import encode_row
+from fcpref.shell.training_templates import grammars_of, training_tokenizer
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Chain, Encoded, PromptSpec
+    from fcpref.core.functions import Grammar
     from fcpref.core.pairs import PreferencePair
+    from fcpref.shell.probe_guard import ProbeGuard
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 WEIGHTS = "adapter_model.safetensors"
@@ -64,8 +69,10 @@ class TrainingJob:
         out: folder of the adapter.
         on_step: told of each optimizer step: its number, how many there are, and, where they are
             logged, metrics since they were last.
+        note: told in a line what is to be said before.
         checkpoints: where the run leaves them, and goes on from one; none unless given. They stay
             when it is done.
+        probing: what the run is probed with; nothing unless given.
     """
 
     student: ResolvedModel
@@ -73,23 +80,26 @@ class TrainingJob:
     data: tuple[str, ...]
     out: Path
     on_step: OnStep = lambda _step, _total, _metrics: None
+    note: Callable[[str], None] = lambda _line: None
     checkpoints: Checkpoints | None = None
+    probing: Probing | None = None
 
 
 def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRecord:
     """Fine-tune on the calls of correct chains and return the record of the run.
 
     Raises:
-        TrainingError: no chain fits the token limit, or the loss is not finite.
+        TrainingError: no chain fits the token limit, the chat template is not prefix-preserving,
+            or the loss is not finite.
         ModelError: chains of the `tools` grammar, and a chat template that knows no tools.
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
-    tokenizer = load_tokenizer(job.student)
+    tokenizer, template = _tokenizer(job, grammars_of(chains))
     encoded = [
         _encoded(tokenizer, job, chain, spec.prompt, trained_replies(chain, failed=False))
         for chain in chains
     ]
-    kept = [item for item in encoded if item.length <= spec.max_tokens and any(item.mask)]
+    kept = [item for item in encoded if not left_out((item,), spec.max_tokens)]
     if not kept:
         message = f"no chain fits {spec.max_tokens} tokens; raise max_tokens or give other chains"
         raise TrainingError(message)
@@ -97,8 +107,11 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
     from fcpref.shell.trl_trainers import run_sft
 
     model = _adapted(job.student, spec)
-    result = run_sft(model, tokenizer, kept, spec, job.on_step, job.checkpoints)
-    return _finish(model, job, spec, [[item] for item in kept], len(encoded), result)
+    guard = _guard(model, tokenizer, job, spec)
+    result = run_sft(model, tokenizer, kept, spec, job.on_step, job.checkpoints, guard)
+    return _finish(
+        model, job, spec, [[item] for item in kept], len(encoded), result, template, guard
+    )
 
 
 def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) -> RunRecord:
@@ -107,11 +120,12 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     The reference is the policy at the start: the SFT adapter where the student has one.
 
     Raises:
-        TrainingError: no pair fits the token limit, or the loss is not finite.
+        TrainingError: no pair fits the token limit, the chat template is not prefix-preserving,
+            or the loss is not finite.
         ModelError: pairs of the `tools` grammar, and a chat template that knows no tools.
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
-    tokenizer = load_tokenizer(job.student)
+    tokenizer, template = _tokenizer(job, grammars_of(pairs))
     encoded = []
     for pair in pairs:
         both = (pair.chosen, pair.rejected)
@@ -121,12 +135,7 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
                 for chain, judged in zip(both, judged_replies(pair), strict=True)
             ]
         )
-    kept = [
-        both
-        for both in encoded
-        if max(item.length for item in both) <= spec.max_tokens
-        and all(any(item.mask) for item in both)
-    ]
+    kept = [both for both in encoded if not left_out(both, spec.max_tokens)]
     if not kept:
         message = f"no pair fits {spec.max_tokens} tokens; raise max_tokens or give other pairs"
         raise TrainingError(message)
@@ -134,8 +143,17 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     from fcpref.shell.trl_trainers import run_dpo
 
     model = _adapted(job.student, spec)
-    result = run_dpo(model, tokenizer, kept, spec, job.on_step, job.checkpoints)
-    return _finish(model, job, spec, kept, len(encoded), result)
+    guard = _guard(model, tokenizer, job, spec)
+    result = run_dpo(model, tokenizer, kept, spec, job.on_step, job.checkpoints, guard)
+    return _finish(model, job, spec, kept, len(encoded), result, template, guard)
+
+
+def _tokenizer(job: TrainingJob, grammars: Iterable[Grammar]) -> tuple[Any, str]:
+    """Return the student's tokenizer, and the chat template that is kept beside its adapter."""
+    found = training_tokenizer(job.student, grammars)
+    if found.note:
+        job.note(found.note)
+    return found.tokenizer, found.kept
 
 
 def train_grpo(problems: Sequence[Problem], spec: GrpoSpec, job: TrainingJob) -> RunRecord:
@@ -145,7 +163,8 @@ def train_grpo(problems: Sequence[Problem], spec: GrpoSpec, job: TrainingJob) ->
 
     Raises:
         TrainingError: there are fewer problems than a step takes, a prompt does not fit the token
-            limit, the loss is not finite, or there are several processes or GPUs.
+            limit, the chat template is not prefix-preserving, the loss is not finite, or there are
+            several processes or GPUs.
         ModelError: the `tools` grammar, and a chat template that knows no tools.
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
@@ -163,7 +182,7 @@ def train_grpo(problems: Sequence[Problem], spec: GrpoSpec, job: TrainingJob) ->
             f"a step takes {spec.problems} problems and there are {len(named)}; give more or set "
             "batch lower"
         )
-    tokenizer = load_tokenizer(job.student)
+    tokenizer, template = _tokenizer(job, (spec.prompt.grammar,))
     order = drawing_order(tuple(named), spec)
     _check_prompts(tokenizer, [named[one] for one in dict.fromkeys(order)], spec, job)
     _refuse_other_folder(job.out)
@@ -177,7 +196,7 @@ def train_grpo(problems: Sequence[Problem], spec: GrpoSpec, job: TrainingJob) ->
         name: round(sum(one.get(name, 0.0) for one in logged))
         for name in ("tokens", "trained_tokens", "left_out")
     }
-    record = _finish(model, job, spec, [], 0, result)
+    record = _finish(model, job, spec, [], 0, result, template, None)
     return evolve(record, kind="grpo", rows=len({*order}), **counts)
 
 
@@ -187,17 +206,15 @@ def _check_prompts(
     spec: GrpoSpec,
     job: TrainingJob,
 ) -> None:
-    """Refuse a template that rewrites earlier turns, and prompts that leave no room for a reply."""
-    seen = set()
+    """Refuse prompts that leave no room for a reply."""
+    prompt = spec.prompt
     for problem in problems:
         task = find_task(problem.task)
-        chain = task.oracle_chain(problem, spec.limits, spec.prompt.grammar)
-        chain = evolve(chain, without=spec.prompt.without)
-        if task.name in seen:
-            chain = evolve(chain, turns=())
-        seen.add(task.name)
-        trained = trained_replies(chain, failed=True)
-        encoded = _encoded(tokenizer, job, chain, spec.prompt, trained)
+        state = begin(
+            task.toolbox.without(prompt.without), problem, (), spec.limits, prompt.grammar
+        )
+        chain = finish(state, "", 0)
+        encoded = _encoded(tokenizer, job, chain, prompt, ())
         if len(encoded.prompt) >= spec.max_tokens:
             raise TrainingError(
                 f"the prompt of problem {short(chain.problem)} has {len(encoded.prompt)} tokens "
@@ -212,14 +229,11 @@ def _encoded(
     prompt: PromptSpec,
     trained: Sequence[bool],
 ) -> Encoded:
-    """Encode a chain behind its prompt; grammar and functions are the chain's, not the prompt's."""
     problem = job.problems.get(chain.problem)
     if problem is None:
         message = f"problem {short(chain.problem)} is not among those given; give its artifact too"
         raise TrainingError(message)
-    own = prompt_of(chain, prompt)
-    opening, tools = opening_of(tokenizer, job.student.name, problem, own.grammar, own)
-    return encode_chain(tokenizer, opening, chain, trained, tools)
+    return encode_row(tokenizer, job.student.name, problem, chain, prompt, trained)
 
 
 def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec | GrpoSpec) -> Any:  # noqa: ANN401
@@ -248,6 +262,19 @@ def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec | GrpoSpec) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PEFT asks transformers by a name that is going away
         return get_peft_model(model, config)
+
+
+def _guard(
+    model: Any,  # noqa: ANN401
+    tokenizer: Any,  # noqa: ANN401
+    job: TrainingJob,
+    spec: SftSpec | DpoSpec,
+) -> ProbeGuard | None:
+    if job.probing is None:
+        return None
+    from fcpref.shell.probe_guard import ProbeGuard
+
+    return ProbeGuard(job.probing, spec, model, tokenizer, job.student)
 
 
 def _frozen_below(model: Any, first_layer: int) -> Any:  # noqa: ANN401
@@ -279,6 +306,8 @@ def _finish(
     rows: Sequence[Sequence[Encoded]],
     given: int,
     result: tuple[Mapping[str, tuple[float, float]], int, str],
+    template: str,
+    guard: ProbeGuard | None,
 ) -> RunRecord:
     metrics, steps, stopped = result
     own = (
@@ -294,7 +323,7 @@ def _finish(
     base = name.base or name
     # Before saving: the new adapter may take the place of the one that it started from.
     start = file_hash(job.student.adapter / WEIGHTS) if job.student.adapter else ""
-    digest = _save(model, weights, job, str(base)) if processes.is_first() else ""
+    digest = _save(model, weights, job, str(base), template) if processes.is_first() else ""
     flat = [item for row in rows for item in row]
     return RunRecord(
         kind="sft" if isinstance(spec, SftSpec) else "dpo",
@@ -310,7 +339,9 @@ def _finish(
         steps=steps,
         metrics=dict(metrics),
         adapter=digest,
-        stopped=stopped,
+        stopped=stopped or (guard.stopped if guard else ""),
+        probes=tuple(guard.probes) if guard else (),
+        kept=guard.kept if guard else None,
     )
 
 
@@ -327,6 +358,7 @@ def _save(
     weights: Mapping[str, Any],
     job: TrainingJob,
     base: str,
+    template: str,
 ) -> str:
     """Write the adapter in bf16, whole or not at all, and return the hash of its weights."""
     import torch
@@ -348,6 +380,8 @@ def _save(
                 state_dict={name: one.to(torch.bfloat16) for name, one in weights.items()},
             )
             (temporary / "fcpref.json").write_text(json.dumps({"base": base}, indent=1) + "\n")
+            if template:
+                (temporary / TEMPLATE).write_text(template, encoding="utf-8")
             (temporary / "README.md").unlink(missing_ok=True)
             temporary.chmod(0o755)
             shutil.rmtree(job.out, ignore_errors=True)

@@ -7,7 +7,7 @@ from typing import Any
 _CPU_TOKENS = 1_024
 """Enough to keep a processor's cores at work, in little memory."""
 
-_MOST_TOKENS = 32_768
+_MOST_TOKENS = 65_536
 _SHARE = 0.6
 """Of the free memory: the rest is for logits, gradients, the optimizer and fragments."""
 
@@ -30,11 +30,12 @@ def pass_tokens(model: Any) -> int:  # noqa: ANN401
 def token_bytes(config: Any) -> int:  # noqa: ANN401
     """Return about how many bytes of activations a token leaves for the backward pass.
 
-    In each layer: some eight vectors of the hidden size and four of the feed-forward size in
-    bfloat16, and what the adapters read (six and one) and the norms (two) in float32.
+    In each layer: some eight vectors of the hidden size and four of the feed-forward size, and what
+    the norms read (two) in float32.
     """
     text = config.get_text_config()
     hidden, inner = text.hidden_size, text.intermediate_size
-    per_layer = hidden * (2 * 8 + 4 * 8) + inner * (2 * 4 + 4)
+    size = 2 if str(config.dtype).endswith("bfloat16") else 4
+    per_layer = hidden * (size * 8 + 4 * 2) + inner * size * 4
     total: int = text.num_hidden_layers * per_layer
     return total

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import datasets
 import torch
 import transformers
+from peft.helpers import disable_input_dtype_casting
 from transformers import TrainerCallback
 from trl import DPOConfig, GRPOConfig, SFTConfig
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from fcpref.core.chains import Encoded
     from fcpref.core.training import DpoSpec, GrpoSpec, SftSpec
     from fcpref.shell.checkpoints import Checkpoints
+    from fcpref.shell.probe_guard import ProbeGuard
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 Result = tuple[dict[str, tuple[float, float]], int, str]
@@ -52,13 +54,14 @@ def run_sft(
     spec: SftSpec,
     on_step: OnStep,
     checkpoints: Checkpoints | None = None,
+    guard: ProbeGuard | None = None,
 ) -> Result:
     """Run TRL's SFTTrainer; return metrics (first, last), steps, and why it stopped early."""
     start = start_of(checkpoints, model)
     watch = _Watch(on_step, limit=math.inf)
     own = _own_batch(spec.batch)
     score_trained_only(_base_of(model))
-    with _quiet(), _any_shape(), tempfile.TemporaryDirectory() as folder:
+    with _quiet(), _any_shape(), _mixed(model), tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
             **_common(folder, spec, own, len(rows)), max_length=None, packing=False
         )
@@ -71,7 +74,7 @@ def run_sft(
             callbacks=[watch],
         )
         _own_console(trainer)
-        trainer.begin(start)
+        trainer.begin(start, guard)
     return watch.result()
 
 
@@ -82,6 +85,7 @@ def run_dpo(
     spec: DpoSpec,
     on_step: OnStep,
     checkpoints: Checkpoints | None = None,
+    guard: ProbeGuard | None = None,
 ) -> Result:
     """Run TRL's DPOTrainer on pre-tokenised, masked, packed pairs; see `run_sft`."""
     start = start_of(checkpoints, model)
@@ -92,7 +96,7 @@ def run_dpo(
         losses, weights = [spec.loss, "sft"], [1.0, spec.sft_weight]
     own = _own_batch(spec.batch)
     score_trained_only(_base_of(model))
-    with _quiet(), _any_shape(), tempfile.TemporaryDirectory() as folder:
+    with _quiet(), _any_shape(), _mixed(model), tempfile.TemporaryDirectory() as folder:
         arguments = DPOConfig(
             **_common(folder, spec, own, len(rows)),
             max_length=None,
@@ -110,7 +114,7 @@ def run_dpo(
             reference=start.common.get("references"),
         )
         _own_console(trainer)
-        trainer.begin(start)
+        trainer.begin(start, guard)
     return watch.result()
 
 
@@ -270,6 +274,30 @@ def _own_batch(batch: int) -> int:
 def _own_console(trainer: Any) -> None:  # noqa: ANN401
     # Progress is shown by the caller; the trainer's own printing would break its bars.
     trainer.remove_callback(transformers.trainer_callback.PrinterCallback)
+
+
+@contextlib.contextmanager
+def _mixed(model: Any) -> Iterator[None]:  # noqa: ANN401
+    """Compute with adapters in bfloat16 on a GPU, where the weights below them are in it.
+
+    The adapters stay in float32. PEFT would read each layer's input as float32 for their sake,
+    which takes longer than the layer itself, and as much memory again.
+    """
+    first = next(model.parameters())
+    if first.device.type != "cuda" or first.dtype is not torch.bfloat16:
+        yield
+        return
+    base = _base_of(model)
+    forward = base.forward
+
+    def mixed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        # Not around a whole run: it keeps the weights as they were when it began.
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            return forward(*args, **kwargs)
+
+    base.forward = mixed
+    with disable_input_dtype_casting(model):
+        yield
 
 
 @contextlib.contextmanager

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fcpref.core.chains import Encoded
 from fcpref.core.codec import structure, unstructure, value_id
 from fcpref.core.training import (
     DpoSpec,
     RunRecord,
     SftSpec,
     dpo_loss,
+    left_out,
     reward_margin,
     trained_replies,
 )
@@ -110,3 +112,21 @@ def test_specifications_and_records_come_back_from_plain_data(spec) -> None:
     )
     assert structure(unstructure(spec), type(spec)) == spec
     assert structure(unstructure(record), RunRecord) == record
+
+
+def row_of(size: int, trained: int) -> Encoded:
+    mask = (True,) * trained + (False,) * (size - trained)
+    return Encoded(prompt=(1,) * 3, completion=(2,) * size, mask=mask)
+
+
+def test_rows_are_left_out_by_their_longest_chain_and_say_so() -> None:
+    assert left_out((row_of(7, 1),), 10) == ""
+    assert left_out((row_of(8, 1),), 10) == "11 tokens, over the limit of 10"
+    assert left_out((row_of(2, 1), row_of(9, 1)), 10) == "12 tokens, over the limit of 10"
+    assert left_out((row_of(2, 1), row_of(7, 1)), 10) == ""
+
+
+@pytest.mark.parametrize("trained", [(0,), (0, 2), (2, 0)])
+def test_a_row_of_which_a_chain_trains_nothing_is_left_out(trained) -> None:
+    rows = [row_of(4, count) for count in trained]
+    assert left_out(rows, 100) == "no token of it would carry loss"

@@ -91,6 +91,7 @@ def test_a_setting_that_cannot_be_is_refused_in_a_line(fcpref, problems, student
         ("problems=2", "no setting 'problems'"),
         ('prompt.without=["Fly"]', "Fly"),
         ("prompt.shots=99", "worked examples"),
+        ("probe.every=2", "not probed"),
     ):
         words = ("train", "grpo", name, "--student", student, "--set", setting)
         refused(fcpref(*words), said)

@@ -21,7 +21,7 @@ from fcpref.errors import EndpointError
 from fcpref.shell import stages
 from fcpref.shell.engines.oracle import OracleEngine
 from fcpref.shell.logs import stage_log
-from fcpref.shell.pipeline import _chain_table
+from fcpref.shell.pipeline_tables import chain_table
 from fcpref.shell.sampling import SamplePlan, sample_chains
 from fcpref.shell.stages_models import _rows, _sources
 from fcpref.shell.stages_prompts import compare_prompts
@@ -266,7 +266,7 @@ def test_what_trains_and_what_is_reported_names_whose_chains_they_are(workspace,
         rows = _rows(workspace, [scores], log, None, SftSpec())
     assert _sources(rows) == {"openai:scripted": solved, "openai:scripted+oracle": 2}
 
-    table = _chain_table("Chains", [scores])
+    table = chain_table("Chains", [scores])
     assert [dict(zip(table.columns, row, strict=True)) for row in table.rows] == [
         {
             "task": "fol.deduction",

@@ -53,3 +53,16 @@ def test_a_field_that_came_later_is_set_by_name_and_left_out_while_it_is_not():
     assert "corruptions" not in unstructure(PairSpec())
     with pytest.raises(UsageError, match="digit, argument"):
         changed(PairSpec(), {"corruptions": ["typo"]})
+
+
+def test_settings_go_into_a_value_that_is_left_out_and_into_free_names():
+    spec = changed(SftSpec(), {"probe.every": 5, "probe.knobs.max_depth": 2})
+    assert (spec.probe.every, spec.probe.count) == (5, 16)
+    again = changed(spec, {"probe.knobs.names": 3, "probe.limits.calls": 9})
+    assert again.probe.knobs == {"max_depth": 2, "names": 3}
+    assert (again.probe.every, again.probe.limits.calls) == (5, 9)
+    assert spec.probe.knobs == {"max_depth": 2}
+    with pytest.raises(UsageError, match=r"no setting 'probe\.evry'; there are every, count, task"):
+        changed(spec, {"probe.evry": 5})
+    with pytest.raises(UsageError, match=r"no setting 'prob\.every'; there are epochs, batch"):
+        changed(spec, {"prob.every": 5})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import pytest
 
 from fcpref.core.chains import STUDENT, Message, PromptSpec, render, schemas
 from fcpref.core.tasks import find_task
 from fcpref.errors import ModelError
 from fcpref.shell.templates import render_chat, require_tools
+from tests.published_templates import published
 from tests.tiny_model import CHATML, LLAMA, QWEN, byte_tokenizer
 
 TASK = find_task("math.word")
@@ -112,16 +111,6 @@ def test_a_template_that_leaves_something_out_is_refused_in_one_line(template, s
 
 def test_without_tools_any_template_will_do() -> None:
     require_tools(byte_tokenizer((), REFUSES), (), "m")
-
-
-def published(name: str):
-    """Return a tokenizer with a published model's template, as TRL ships it."""
-    file = files("trl") / "chat_templates" / f"{name}.jinja"
-    if not file.is_file():
-        pytest.skip(f"this version of trl has no {name}.jinja")
-    tokenizer = byte_tokenizer((), file.read_text(encoding="utf-8"))
-    tokenizer.add_special_tokens({"extra_special_tokens": ["<|im_start|>", "<|eot_id|>"]})
-    return tokenizer
 
 
 @pytest.mark.parametrize(

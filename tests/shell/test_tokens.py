@@ -114,12 +114,12 @@ def test_a_row_is_what_the_engine_feeds(tokenizer, monkeypatch) -> None:
     problem = word_problem(3)
     opening, chain, state = chain_of(problem, TASK.oracle(problem))
     encoded = encode_chain(tokenizer, opening, chain, [True] * len(chain.turns))
-    fed = _fed(tokenizer, opening, chain, state.toolbox, problem, monkeypatch)
+    fed = fed_by_engine(tokenizer, opening, chain, state.toolbox, problem, monkeypatch)
     # The last token is the mark that ends the chain: generated, never fed.
     assert fed == [*encoded.prompt, *encoded.completion][:-1]
 
 
-def _fed(tokenizer, opening, chain, toolbox, problem, monkeypatch, tools=()) -> list[int]:
+def fed_by_engine(tokenizer, opening, chain, toolbox, problem, monkeypatch, tools=()) -> list[int]:
     """Return the tokens of an engine whose model says the chain's replies."""
     model = tiny_llama(tokenizer)
     engine = TransformersEngine(
@@ -291,7 +291,7 @@ def test_a_row_of_tool_calls_is_what_the_engine_feeds(knowing, monkeypatch) -> N
     problem = word_problem(3)
     opening, chain = tools_chain(problem, [printed(reply) for reply in tool_calls_of(problem)])
     encoded = encode_chain(tokenizer, opening, chain, [True] * len(chain.turns), SCHEMAS)
-    fed = _fed(tokenizer, opening, chain, TASK.toolbox, problem, monkeypatch, SCHEMAS)
+    fed = fed_by_engine(tokenizer, opening, chain, TASK.toolbox, problem, monkeypatch, SCHEMAS)
     assert fed == [*encoded.prompt, *encoded.completion][:-1]
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fcpref.core.training import RunRecord
 from fcpref.errors import TrainingError
 from fcpref.shell.models import ModelName, load_model, resolve
+from fcpref.shell.store import file_hash, read_artifact
 from fcpref.shell.trl_trainers import _own_batch
 from tests.training_runs import Data, training_data
 
@@ -31,9 +33,9 @@ def data(tmp_path_factory) -> Data:
     return training_data(tmp_path_factory, 8)
 
 
-def trained(data: Data, count: int) -> tuple[list[float], Path, str]:
+def trained(data: Data, count: int, *more: str) -> tuple[list[float], Path, str]:
     """Train by a number of processes; return the losses by step, the adapter, what was printed."""
-    name = f"by-{count}"
+    name = f"by-{count}{'-more' if more else ''}"
     command = [
         *(sys.executable, *LAUNCH, str(count), "-m", "fcpref.cli"),
         *(
@@ -45,12 +47,14 @@ def trained(data: Data, count: int) -> tuple[list[float], Path, str]:
             "--student",
             data.student,
         ),
-        *(part for setting in SETTINGS for part in ("--set", setting)),
+        *(part for setting in (*SETTINGS, *more) for part in ("--set", setting)),
         # Other work than the first run's, so that it is not taken for done.
         *("--set", f"stop_below={20 + count}", "--name", name),
     ]
     on_cpu = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=on_cpu)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=on_cpu, timeout=300
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     log = (data.root / "local" / "logs" / "run.jsonl").read_text().splitlines()
     begun = max(n for n, line in enumerate(log) if json.loads(line)["event"] == "begin")
@@ -74,6 +78,33 @@ def test_two_processes_take_the_same_way_as_one(data):
     for name, tensor in weights[0].items():
         # They are saved in bfloat16.
         assert weights[1][name].allclose(tensor, atol=5e-3), name
+
+
+def recorded(data: Data, count: int, *more: str) -> RunRecord:
+    """Train by a number of processes; return the record."""
+    _, folder, _ = trained(data, count, *more)
+    digest = file_hash(folder / "adapter_model.safetensors")
+    paths = data.root.glob("local/run/*.jsonl")
+    every = [record for path in paths for record in read_artifact(path).values(RunRecord)]
+    stop_below = 20.0 + count
+    (found,) = {
+        record.adapter: record
+        for record in every
+        if record.adapter == digest and record.spec["stop_below"] == stop_below and record.probes
+    }.values()
+    return found
+
+
+# Three problems are shared unevenly, and one by two processes leaves the second without any.
+@pytest.mark.parametrize("count", [3, 1])
+def test_two_processes_share_probes_and_decide_alike(data, count):
+    probe = ("probe.every=2", f"probe.count={count}", "probe.fall=1", f"seed={count}")
+    alone, together = (recorded(data, processes, *probe) for processes in (1, 2))
+    assert [one.step for one in together.probes] == [0, 2, 4, 6]
+    assert all(one.chains == count for one in together.probes)
+    # Of the same weights; later ones differ by the order of sums.
+    assert together.probes[0] == alone.probes[0]
+    assert together.probes[0].calls >= count
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch):

@@ -23,7 +23,7 @@ if sys.platform == "win32":
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 3
 SETTINGS = {
-    "sft": ("epochs=8", "learning_rate=5e-3"),
+    "sft": ("epochs=8", "learning_rate=5e-3", "probe.every=9", "probe.count=2", "probe.keep=last"),
     "dpo": ("epochs=8", "learning_rate=1e-3"),
 }
 COMMON = ("dtype=float32", "batch=2", "max_tokens=2000", "lora.rank=4")

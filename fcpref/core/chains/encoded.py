@@ -20,11 +20,14 @@ class Encoded:
         completion: ids of everything after it.
         mask: for each completion id, whether it carries loss: the model's own calls and their
             end-of-turn mark, never a function's result or the template's glue.
+        turns: for each reply, where in the completion its ids begin, where they end, and where
+            those end that follow it before the next reply; empty where that is not known.
     """
 
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
     mask: tuple[bool, ...]
+    turns: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def ids(self) -> tuple[int, ...]:

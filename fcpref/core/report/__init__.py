@@ -22,7 +22,9 @@ from fcpref.core.report.html import html
 from fcpref.core.report.linting import lint_document, lint_text
 from fcpref.core.report.markdown import markdown
 from fcpref.core.report.prompts import prompt_report
+from fcpref.core.report.recipes import RecipeResult, RunCost, sources_table
 from fcpref.core.report.terminal import rendered
+from fcpref.core.report.trained import Run, ShownTraining, Tokens, trained_tokens, untrained
 
 __all__ = [
     "BarFigure",
@@ -30,13 +32,18 @@ __all__ = [
     "Item",
     "LineFigure",
     "Point",
+    "RecipeResult",
     "Report",
+    "Run",
+    "RunCost",
     "Section",
     "Series",
     "ShownChain",
     "ShownPair",
+    "ShownTraining",
     "Source",
     "Table",
+    "Tokens",
     "build_report",
     "html",
     "lint_document",
@@ -48,4 +55,7 @@ __all__ = [
     "shown_lines",
     "shown_page",
     "shown_pair",
+    "sources_table",
+    "trained_tokens",
+    "untrained",
 ]

@@ -15,12 +15,14 @@ from fcpref.core.report.document import (
     Source,
     Table,
 )
+from fcpref.core.report.recipes import recipes_section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fcpref.core.evaluation.comparison import Comparison
     from fcpref.core.evaluation.summary import EvaluationSummary, Share
+    from fcpref.core.report.recipes import RecipeResult
 
 _MEANING = (
     "A chain is correct when its answer is right and the executed calls support it. "
@@ -35,6 +37,7 @@ def build_report(
     comparisons: Sequence[Comparison] = (),
     counts: Sequence[Table] = (),
     sources: Sequence[Source] = (),
+    recipes: Sequence[RecipeResult] = (),
 ) -> Report:
     """Return the report of one run.
 
@@ -44,6 +47,7 @@ def build_report(
         comparisons: labelled comparisons; Holm's adjustment runs over all of them that have a test.
         counts: further tables, of pairs and of the teacher's chains for instance.
         sources: the artifacts that the report is made from.
+        recipes: to put side by side; their labels are among the summaries'.
 
     Raises:
         ValueError: there are no summaries.
@@ -51,6 +55,8 @@ def build_report(
     if not summaries:
         raise ValueError("a report needs the summary of at least one model")
     sections = [_results(summaries)]
+    if recipes:
+        sections.insert(0, recipes_section(recipes, summaries))
     if comparisons:
         sections.append(changes(comparisons))
     sections += [strata(summaries), endings(summaries)]

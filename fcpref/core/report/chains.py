@@ -5,11 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from fcpref.core.chains import chain_id
-from fcpref.core.codec import value_id
+from fcpref.core.codec import LATER, value_id
 from fcpref.core.report.terminal import Span
+from fcpref.core.report.trained import Run, ShownTraining
 from fcpref.core.scores import Grounded, Verdict
 from fcpref.core.training import judged_replies
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fcpref.core.chains import Chain
     from fcpref.core.pairs import PreferencePair
     from fcpref.core.problems import Problem
+    from fcpref.core.report.trained import Tokens
     from fcpref.core.scores import Score
 
 Place = Literal["", "shared", "first", "after"]
@@ -48,6 +50,7 @@ class ShownCall:
         evidence: whether the answer rests on it; False where there is no score.
         place: see `Place`.
         judged: whether a pair compares it.
+        runs: the reply's tokens, where it is asked which carry loss.
     """
 
     index: int
@@ -57,11 +60,21 @@ class ShownCall:
     evidence: bool = False
     place: Place = ""
     judged: bool = False
+    runs: tuple[Run, ...] = field(default=(), metadata=LATER)
 
     @property
     def pieces(self) -> tuple[Span, ...]:
-        """Return the reply in the pieces that are shown each in its own style; one, so far."""
-        return (Span(self.reply),)
+        """Return the reply in the pieces that are shown each in its own style.
+
+        It is one, or one for each run of tokens that carry loss or carry none. A line's end is a
+        token to a model, so it is written out there.
+        """
+        if not self.runs:
+            return (Span(self.reply),)
+        return tuple(
+            Span(run.text.replace("\n", "\\n"), "trained" if run.trained else "dim")
+            for run in self.runs
+        )
 
 
 @frozen(kw_only=True)
@@ -84,6 +97,7 @@ class ShownChain:
         efficiency: see `Score.efficiency`.
         reasoned: numbers in thoughts, where they were counted.
         calls: in order.
+        training: what a training run takes of it, where that is asked.
     """
 
     id: str
@@ -101,6 +115,7 @@ class ShownChain:
     efficiency: Fraction | None = None
     reasoned: Grounded | None = None
     calls: tuple[ShownCall, ...]
+    training: ShownTraining | None = field(default=None, metadata=LATER)
 
 
 @frozen(kw_only=True)
@@ -143,13 +158,16 @@ def shown_problem(problem: Problem) -> ShownProblem:
     )
 
 
-def shown_chain(chain: Chain, problem: Problem | None, score: Score | None) -> ShownChain:
+def shown_chain(
+    chain: Chain, problem: Problem | None, score: Score | None, tokens: Tokens | None = None
+) -> ShownChain:
     """Return a chain to be looked at.
 
     Args:
         chain: the chain, with the results that were recorded.
         problem: what it is about, where that is here.
         score: its score, complete or not, if any.
+        tokens: which of its tokens carry loss, where that is asked.
     """
     evidence = frozenset(score.evidence if score else ())
     calls = tuple(
@@ -159,29 +177,35 @@ def shown_chain(chain: Chain, problem: Problem | None, score: Score | None) -> S
             result=turn.outcome.text,
             code=turn.outcome.code or "",
             evidence=index in evidence,
+            runs=tokens.replies[index] if tokens else (),
         )
         for index, turn in enumerate(chain.turns)
     )
     return _chain(
         chain,
         calls,
+        tokens,
         verdict=score.verdict.value if score else "",
         problem=problem,
         score=score,
     )
 
 
-def shown_pair(pair: PreferencePair, problem: Problem | None) -> ShownPair:
+def shown_pair(
+    pair: PreferencePair, problem: Problem | None, tokens: tuple[Tokens, Tokens] | None = None
+) -> ShownPair:
     """Return a pair to be looked at.
 
     Args:
         pair: the pair.
         problem: what it is about, where that is here.
+        tokens: which tokens of its chains carry loss, where that is asked.
     """
+    both = tokens or (None, None)
     judged = judged_replies(pair)
     chosen, rejected = (
-        tuple(_calls_of_pair(chain, pair.shared, mask))
-        for chain, mask in zip((pair.chosen, pair.rejected), judged, strict=True)
+        tuple(_calls_of_pair(chain, pair.shared, mask, own))
+        for chain, mask, own in zip((pair.chosen, pair.rejected), judged, both, strict=True)
     )
     return ShownPair(
         id=value_id(pair),
@@ -194,14 +218,15 @@ def shown_pair(pair: PreferencePair, problem: Problem | None) -> ShownPair:
         rejected_verdict=pair.rejected_verdict,
         rejected_code=pair.rejected_code or "",
         shared=pair.shared,
-        chosen=_chain(pair.chosen, chosen, verdict=Verdict.CORRECT.value),
-        rejected=_chain(pair.rejected, rejected, verdict=pair.rejected_verdict),
+        chosen=_chain(pair.chosen, chosen, both[0], verdict=Verdict.CORRECT.value),
+        rejected=_chain(pair.rejected, rejected, both[1], verdict=pair.rejected_verdict),
     )
 
 
 def _chain(
     chain: Chain,
     calls: tuple[ShownCall, ...],
+    tokens: Tokens | None,
     *,
     verdict: str,
     problem: Problem | None = None,
@@ -223,10 +248,13 @@ def _chain(
         efficiency=score.efficiency if score else None,
         reasoned=score.reasoned if score else None,
         calls=calls,
+        training=tokens.training if tokens else None,
     )
 
 
-def _calls_of_pair(chain: Chain, shared: int, judged: tuple[bool, ...]) -> Iterator[ShownCall]:
+def _calls_of_pair(
+    chain: Chain, shared: int, judged: tuple[bool, ...], tokens: Tokens | None
+) -> Iterator[ShownCall]:
     for index, turn in enumerate(chain.turns):
         place: Place = "shared" if index < shared else "first" if index == shared else "after"
         yield ShownCall(
@@ -236,4 +264,5 @@ def _calls_of_pair(chain: Chain, shared: int, judged: tuple[bool, ...]) -> Itera
             code=turn.outcome.code or "",
             place=place,
             judged=judged[index],
+            runs=tokens.replies[index] if tokens else (),
         )

@@ -48,6 +48,7 @@ def _chain(chain: ShownChain) -> Markup:
             _calls(chain.calls, chain),
             element("p", {}, verdict),
             _facts(*words.measures(chain)),
+            *_trained(chain),
         ),
     )
 
@@ -85,9 +86,16 @@ def _side(name: str, chain: ShownChain, start: int) -> Markup:
         join(
             element("h3", {"class": style}, _text(f"{name}: {words.verdict(chain)}")),
             _facts(f"{words.by(chain)}, chain {short(chain.id)}"),
+            *_trained(chain),
             _calls(chain.calls[start:], chain),
         ),
     )
+
+
+def _trained(chain: ShownChain) -> Iterator[Markup]:
+    style = "bad" if chain.training and chain.training.left_out else "note"
+    for fact in words.trained(chain):
+        yield element("p", {"class": style}, _text(fact))
 
 
 def _facts(*facts: str) -> Markup:

@@ -47,6 +47,7 @@ def _chain(chain: ShownChain, width: int) -> Iterator[Line]:
     )
     for text in words.measures(chain):
         yield from _said(text, width)
+    yield from _trained(chain, width)
 
 
 def _pair(pair: ShownPair, width: int) -> Iterator[Line]:
@@ -88,7 +89,14 @@ def _head(name: str, chain: ShownChain, width: int) -> list[Line]:
     return [
         *_said(text, width, style=style),
         *_said(f"{words.by(chain)}, chain {short(chain.id)}", width, style="dim"),
+        *_trained(chain, width),
     ]
+
+
+def _trained(chain: ShownChain, width: int) -> Iterator[Line]:
+    style: Style = "bad" if chain.training and chain.training.left_out else "trained"
+    for text in words.trained(chain):
+        yield from _said(text, width, style=style)
 
 
 def _problem(problem: ShownProblem | None, width: int) -> Iterator[Line]:
@@ -131,9 +139,7 @@ def _call(call: ShownCall, width: int) -> list[Line]:
     style: Style = "bad" if call.code else "good" if call.evidence else plain
     first = (Span(f"{call.index:>2} ", "dim"), Span(f"{marks} ", "dim" if fades else style))
     rest = " " * 6
-    pieces = (
-        Span(visible(cut(piece.text, words.LONGEST)), piece.style or plain) for piece in call.pieces
-    )
+    pieces = (Span(_marked(piece), piece.style or plain) for piece in call.pieces)
     result = visible(cut(call.result, words.LONGEST))
     code = f" [{call.code}]" if call.code else ""
     told = Span(f"{result}{code}", "dim" if fades else "bad" if call.code else "")
@@ -141,6 +147,11 @@ def _call(call: ShownCall, width: int) -> list[Line]:
         *wrapped(pieces, width, first, rest),
         *wrapped([told], width, (Span(f"{rest}-> ", "dim"),), f"{rest}   "),
     ]
+
+
+def _marked(piece: Span) -> str:
+    text = visible(cut(piece.text, words.LONGEST))
+    return f"{words.OPENS}{text}{words.CLOSES}" if piece.style == "trained" else text
 
 
 def _said(text: str, width: int, *, indent: str = "", style: Style = "") -> list[Line]:

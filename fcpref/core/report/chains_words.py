@@ -23,6 +23,10 @@ ENDS = "(ends here)"
 UNJUDGED = "not judged"
 MARKS = "* evidence   ! failed call"
 MARKS_OF_PAIR = "> first call that differs   ! failed call"
+OPENS, CLOSES = "{+", "+}"
+"""What stands around tokens that carry loss, where colours may be lost."""
+MARKS_OF_TRAINED = f"{OPENS}tokens that carry loss{CLOSES}, line ends as \\n"
+UNDERLINED = "underlined: tokens that carry loss, line ends as \\n"
 
 
 def about(shown: ShownChain | ShownPair) -> str:
@@ -65,6 +69,15 @@ def measures(chain: ShownChain) -> Iterator[str]:
     if chain.reasoned is not None and chain.reasoned.numbers:
         found = chain.reasoned
         yield f"grounded numbers in Reasoning: {found.grounded} of {found.numbers}"
+
+
+def trained(chain: ShownChain) -> Iterator[str]:
+    """Say how much of a chain is trained, where that is asked."""
+    asked = chain.training
+    if asked is not None and asked.left_out:
+        yield f"left out of training: {asked.left_out}"
+    elif asked is not None:
+        yield f"trained: {asked.trained:,} of {asked.tokens:,} tokens"
 
 
 def before(call: ShownCall, chain: ShownChain) -> str:

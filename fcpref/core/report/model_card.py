@@ -14,7 +14,7 @@ from fcpref.core.evaluation import EvaluationSummary, Share
 from fcpref.core.report import wording
 from fcpref.core.report.document import Source
 from fcpref.core.report.markdown import escape
-from fcpref.core.training import RunRecord
+from fcpref.core.training import RunRecord, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,12 +43,14 @@ class CardRun:
         record: what the run left on record.
         data: what it was trained on, in the record's order.
         authors: rows of the data by who wrote them.
+        recipe: the recipe that it was a step of, and where that comes from; "" when not recorded.
     """
 
     id: str
     record: RunRecord
     data: tuple[Source, ...]
     authors: tuple[tuple[str, int], ...] = ()
+    recipe: str = ""
 
 
 @frozen(kw_only=True)
@@ -191,6 +193,8 @@ _ROWS = {"sft": "chains", "dpo": "pairs", "grpo": "problems, solved as it was tr
 def _run(run: CardRun) -> Iterator[str]:
     record = run.record
     online = record.kind == "grpo"
+    if run.recipe:
+        yield f"Recipe: {escape(run.recipe)}"
     yield f"Run: {_code(run.id)}"
     yield f"Data: {', '.join(f'{one.stage} {_code(one.id)}' for one in run.data)}"
     long = f"{record.left_out:,} sampled chains" if online else f"{record.left_out:,}"
@@ -211,6 +215,8 @@ def _run(run: CardRun) -> Iterator[str]:
     yield f"Optimizer steps: {record.steps:,}{metrics}"
     if record.stopped:
         yield f"Stopped early: {escape(record.stopped)}"
+    if record.kept is not None:
+        yield f"Probes: {escape(outcome(record.probes, record.kept))}"
 
 
 def _results(results: Sequence[CardResult]) -> Iterator[str]:

@@ -75,8 +75,9 @@ figure,tr{{break-inside:avoid}}}}
 """
 
 CHAINS = """
-:root{--good:#2f7d4f;--bad:#b3372f;--differs:#c06a14}
-@media (prefers-color-scheme:dark){:root{--good:#7cc796;--bad:#ef8a80;--differs:#e6a15c}}
+:root{--good:#2f7d4f;--bad:#b3372f;--differs:#c06a14;--trained:#d6edf5}
+@media (prefers-color-scheme:dark){:root{--good:#7cc796;--bad:#ef8a80;--differs:#e6a15c;
+--trained:#1f4654}}
 main{max-width:80rem}
 article{margin:2.5rem 0 0;padding-top:1.1rem;border-top:1px solid var(--line)}
 article h2{margin:0 0 .5rem;padding:0;border:0}
@@ -98,6 +99,8 @@ font:.85rem/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .faded{opacity:.6}
 .badge{font-size:.78rem;font-weight:600;color:var(--soft);margin-right:.7rem}
 .good{color:var(--good)}.bad{color:var(--bad)}
+.trained{background:var(--trained);border-bottom:2px solid currentcolor}
+.dim{color:var(--soft)}
 .sides{display:grid;grid-template-columns:1fr;gap:0 2rem}
 .sides>*{min-width:0}
 @media (min-width:56rem){.sides{grid-template-columns:1fr 1fr}}

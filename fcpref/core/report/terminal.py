@@ -12,14 +12,14 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-Style = Literal["", "dim", "strong", "good", "bad", "differs"]
+Style = Literal["", "dim", "strong", "good", "bad", "differs", "trained"]
 
 _GUTTER = " | "
 # Controls, format characters (bidirectional ones, joiners, tags), lone surrogates, what has no
 # meaning of its own, and separators that break a line where nobody sees it.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _CODES: Mapping[Style, str] = MappingProxyType(
-    {"dim": "2", "strong": "1", "good": "32", "bad": "31", "differs": "1;33"}
+    {"dim": "2", "strong": "1", "good": "32", "bad": "31", "differs": "1;33", "trained": "1;36"}
 )
 
 

@@ -3,6 +3,7 @@
 from fcpref.core.tasks.catalog import TASKS, find_task
 from fcpref.core.tasks.completion import Completion, complete
 from fcpref.core.tasks.rewriting import Drop, rewritten
+from fcpref.core.tasks.slips import with_slips
 from fcpref.core.tasks.task import (
     POLICIES,
     REWRITES,
@@ -27,4 +28,5 @@ __all__ = [
     "exemplars_of",
     "find_task",
     "rewritten",
+    "with_slips",
 ]

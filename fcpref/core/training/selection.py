@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fcpref.core.chains import Chain
+    from collections.abc import Iterable
+
+    from fcpref.core.chains import Chain, Encoded
     from fcpref.core.pairs import PreferencePair
 
 
@@ -33,3 +35,17 @@ def judged_replies(pair: PreferencePair) -> tuple[tuple[bool, ...], tuple[bool, 
         return trained_replies(chains[0], failed=True), trained_replies(chains[1], failed=True)
     chosen, rejected = (tuple(i == pair.shared for i in range(len(c.turns))) for c in chains)
     return chosen, rejected
+
+
+def left_out(row: Iterable[Encoded], max_tokens: int) -> str:
+    """Say why a row is not trained on; empty where it is.
+
+    Args:
+        row: its chains as tokens: one, or the two of a pair.
+        max_tokens: the longest chain that is trained; rows are left out, never cut.
+    """
+    chains = tuple(row)
+    longest = max(chain.length for chain in chains)
+    if longest > max_tokens:
+        return f"{longest} tokens, over the limit of {max_tokens}"
+    return "" if all(any(chain.mask) for chain in chains) else "no token of it would carry loss"

@@ -9,6 +9,7 @@ from attrs.validators import ge, gt, in_, lt
 
 from fcpref.core.chains import STUDENT, PromptSpec
 from fcpref.core.codec import LATER
+from fcpref.core.training.probes import Probe, ProbeSpec
 
 LOSSES = ("sigmoid", "ipo", "hinge", "apo_zero", "apo_down", "robust", "sigmoid_norm")
 
@@ -45,6 +46,7 @@ class _Spec:
             are each chain's own.
         dtype: of the frozen weights; ``auto`` is bfloat16 where the hardware has it. Adapters are
             in float32.
+        probe: how the student is watched while it is trained; not unless asked for.
     """
 
     learning_rate: float = field(validator=gt(0))
@@ -56,6 +58,7 @@ class _Spec:
     lora: LoraSpec = LoraSpec()
     prompt: PromptSpec = STUDENT
     dtype: Literal["auto", "float32", "bfloat16"] = field(default="auto", metadata=LATER)
+    probe: ProbeSpec = field(default=ProbeSpec(), metadata=LATER)
 
 
 @frozen(kw_only=True)
@@ -113,6 +116,8 @@ class RunRecord:
         metrics: of the first and last logging window, by name.
         adapter: SHA-256 of the adapter's weights file.
         stopped: why training ended early; empty when it did not.
+        probes: what the student was worth on its way, from the start on; none unless asked for.
+        kept: the step whose weights the adapter has; None without probes, for those of the last.
     """
 
     kind: Literal["sft", "dpo", "grpo"]
@@ -129,3 +134,5 @@ class RunRecord:
     metrics: dict[str, tuple[float, float]]
     adapter: str
     stopped: str = ""
+    probes: tuple[Probe, ...] = field(default=(), metadata=LATER)
+    kept: int | None = field(default=None, metadata=LATER)

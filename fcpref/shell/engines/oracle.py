@@ -7,26 +7,27 @@ from typing import TYPE_CHECKING
 from fcpref.core.chains import Reply
 from fcpref.core.functions import translate
 from fcpref.core.problems import Problem, problem_id
-from fcpref.core.tasks import find_task
+from fcpref.core.tasks import find_task, with_slips
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from fcpref.core.tasks import Policy
     from fcpref.shell.engines.base import OnReply, Request
+    from fcpref.shell.sampling import SamplePlan
 
 
 class OracleEngine:
     """Solves the problems that it was given; a request names its problem by the job."""
 
-    def __init__(self, problems: Iterable[Problem], policy: Policy = "shortest") -> None:
+    def __init__(self, problems: Iterable[Problem], plan: SamplePlan | None = None) -> None:
         """Keep the problems.
 
         Args:
             problems: all that will be asked about.
-            policy: how they are solved.
+            plan: by which policy they are solved, with which share of slips within which limits;
+                None for the shortest way without any.
         """
-        self._policy: Policy = policy
+        self._plan = plan
         self._problems = {problem_id(problem): problem for problem in problems}
 
     @property
@@ -50,4 +51,10 @@ class OracleEngine:
 
     def _solution(self, job: str) -> tuple[str, ...]:
         problem = self._problems[job.rpartition("/")[0]]
-        return find_task(problem.task).solution(problem, self._policy)
+        task, plan = find_task(problem.task), self._plan
+        if plan is None:
+            return task.oracle(problem)
+        replies = task.solution(problem, plan.policy)
+        if not plan.slips:
+            return replies
+        return with_slips(task, problem, replies, plan.slips, plan.limits)

@@ -17,7 +17,7 @@ from fcpref.core.codec import unstructure
 from fcpref.core.evaluation import Trial, summarise
 from fcpref.core.report import Source
 from fcpref.core.report.model_card import CardExample, CardResult, CardRun, ModelCard, model_card
-from fcpref.core.training import DpoSpec, GrpoSpec, RunRecord
+from fcpref.core.training import DpoSpec, GrpoSpec, Probe, RunRecord
 
 TRIALS = [
     Trial(
@@ -102,6 +102,16 @@ def test_what_is_not_known_is_left_out_of_the_head_and_said():
     assert "The licence of the base `path:b` was not found" in text
 
 
+def test_a_card_says_whose_weights_a_probed_run_kept():
+    counts = {"chains": 8, "answered": 8, "one_call": 0, "calls": 30, "failed": 0}
+    probes = (Probe(step=0, correct=2, **counts), Probe(step=40, correct=6, **counts))
+    run = evolve(RUN, record=evolve(RECORD, probes=probes, kept=40))
+    text = model_card(evolve(CARD, runs=(run,)))
+    line = "- Probes: kept step 40: 6 of 8 probe chains correct, 2 at the start"
+    assert line in text.splitlines()
+    assert "Probes" not in model_card(CARD)
+
+
 def test_a_run_is_told_with_its_data_rows_tokens_and_specification():
     text = model_card(CARD)
     for line in (
@@ -174,3 +184,9 @@ def test_no_name_breaks_the_head_a_table_or_a_fence(name, other):
     assert len(re.findall(r"(?<!\\)\|", row)) == 7
     titles = [line for line in text.split("\n") if line.startswith("#")]
     assert len(titles) == len([line for line in plain.split("\n") if line.startswith("#")])
+
+
+def test_a_card_names_the_recipe_of_a_run_where_there_is_a_record_of_it():
+    assert "Recipe:" not in model_card(CARD)
+    runs = (evolve(RUN, recipe="rounds. Others (arXiv 2404.19733)."),)
+    assert "- Recipe: rounds. Others (arXiv 2404.19733)." in model_card(evolve(CARD, runs=runs))
