@@ -165,7 +165,7 @@ def test_sampled_tokens_are_those_of_the_chains_and_only_calls_carry_loss(data, 
         tools = schemas(prompt, TASK.toolbox)
         assert list(tokens.prompt) == tokenizer(render_chat(tokenizer, opening, tools))["input_ids"]
         expected = encoded(tokenizer, problem, chain)
-        same += tokens == expected
+        same += tokens == evolve(expected, turns=())
         calls += len(chain.turns)
         said = tokenizer.decode([*tokens.trained], skip_special_tokens=True)
         told = tokenizer.decode(
