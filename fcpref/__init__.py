@@ -38,7 +38,15 @@ if TYPE_CHECKING:
     from fcpref.core.problems import Problem, problem_id
     from fcpref.core.scores import Score, ScoredChain, Verdict, score_chain
     from fcpref.core.tasks import TASKS, Task, find_task
-    from fcpref.core.training import DpoSpec, LoraSpec, ProbeSpec, RunRecord, SftSpec
+    from fcpref.core.training import (
+        DpoSpec,
+        GrpoSpec,
+        LoraSpec,
+        ProbeSpec,
+        Reward,
+        RunRecord,
+        SftSpec,
+    )
     from fcpref.errors import FcprefError
 
 __version__ = "0.1.0"
@@ -59,7 +67,15 @@ _HOMES = {
     "fcpref.core.problems": ("Problem", "problem_id"),
     "fcpref.core.scores": ("Score", "ScoredChain", "Verdict", "score_chain"),
     "fcpref.core.tasks": ("TASKS", "Task", "find_task"),
-    "fcpref.core.training": ("DpoSpec", "LoraSpec", "ProbeSpec", "RunRecord", "SftSpec"),
+    "fcpref.core.training": (
+        "DpoSpec",
+        "GrpoSpec",
+        "LoraSpec",
+        "ProbeSpec",
+        "Reward",
+        "RunRecord",
+        "SftSpec",
+    ),
     "fcpref.errors": ("FcprefError",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -93,8 +109,10 @@ __all__ = [  # noqa: RUF022 - in the order of the package's layers
     "build_pairs",
     "lint",
     "DpoSpec",
+    "GrpoSpec",
     "LoraSpec",
     "ProbeSpec",
+    "Reward",
     "RunRecord",
     "SftSpec",
     "Trial",

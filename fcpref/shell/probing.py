@@ -10,7 +10,14 @@ from attrs import evolve, frozen
 
 from fcpref.core.chains import Chain, PromptSpec, prompt_of
 from fcpref.core.problems import Problem
-from fcpref.core.training import DpoSpec, Probe, SftSpec, checked_probe, generated_probe
+from fcpref.core.training import (
+    DpoSpec,
+    GrpoSpec,
+    Probe,
+    SftSpec,
+    checked_probe,
+    generated_probe,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
     from fcpref.shell.workspace import Workspace
 
 T = TypeVar("T")
-Spec = TypeVar("Spec", bound=SftSpec | DpoSpec)
+Spec = TypeVar("Spec", bound=SftSpec | DpoSpec | GrpoSpec)
 OnProbe = Callable[[Probe], None]
 
 
@@ -53,9 +60,9 @@ def pinned(workspace: Workspace, spec: Spec) -> Spec:
 
 def probing(
     workspace: Workspace,
-    rows: Sequence[Chain] | Sequence[PreferencePair],
+    rows: Sequence[Chain] | Sequence[PreferencePair] | Sequence[Problem],
     problems: Mapping[str, Problem],
-    spec: SftSpec | DpoSpec,
+    spec: SftSpec | DpoSpec | GrpoSpec,
     on_probe: OnProbe,
 ) -> Probing | None:
     """Return what a run is probed with; None where it is not.
@@ -76,7 +83,8 @@ def probing(
     probe = spec.probe
     if not (probe.every and rows):
         return None
-    chains = [row if isinstance(row, Chain) else row.chosen for row in rows]
+    written = (row for row in rows if not isinstance(row, Problem))
+    chains = [row if isinstance(row, Chain) else row.chosen for row in written]
     trained = {chain.problem: problems[chain.problem] for chain in chains}
     if probe.problems:
         given = workspace.find(probe.problems, "problems").values(Problem)

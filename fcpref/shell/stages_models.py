@@ -21,6 +21,7 @@ from fcpref.core.problems import Problem
 from fcpref.core.scores import ScoredChain
 from fcpref.core.training import (
     DpoSpec,
+    GrpoSpec,
     Probe,
     RunRecord,
     SftSpec,
@@ -55,7 +56,7 @@ from fcpref.shell.stages_data import (
     rescored,
 )
 from fcpref.shell.stages_pairs import problems_of
-from fcpref.shell.train import TrainingJob, train_dpo, train_sft
+from fcpref.shell.train import TrainingJob, train_dpo, train_grpo, train_sft
 from fcpref.shell.versions import redone, versions_of
 from fcpref.shell.whole_models import place_of, weights_hash
 from fcpref.shell.workspace import Workspace, work_key
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
     from fcpref.shell.engines.base import Engine
     from fcpref.shell.store import Artifact
 
-Kind = Literal["sft", "dpo"]
+Kind = Literal["sft", "dpo", "grpo"]
 
 
 def local_chains(
@@ -242,7 +243,7 @@ def train(
     kind: Kind,
     data: Sequence[Artifact],
     student: str,
-    spec: SftSpec | DpoSpec,
+    spec: SftSpec | DpoSpec | GrpoSpec,
     *,
     name: str = "",
     checkpoint_every: int | None = None,
@@ -259,10 +260,10 @@ def train(
     Args:
         workspace: where to write; the adapter goes to ``local/adapters/NAME``, a model that is
             trained as a whole to ``local/models/NAME``.
-        kind: sft or dpo.
-        data: scores to fine-tune on, or pairs.
+        kind: sft, dpo or grpo.
+        data: scores to fine-tune on, pairs, or problems to solve.
         student: the model to start from, by name.
-        spec: an SftSpec or a DpoSpec.
+        spec: an SftSpec, a DpoSpec or a GrpoSpec.
         name: of the adapter's folder; otherwise made from the kind and the run's key.
         checkpoint_every: optimizer steps between checkpoints under ``local/checkpoints``, which go
             when the adapter is there; 0 for none, None for one every two minutes.
@@ -300,7 +301,7 @@ def train(
 
             def on_step(step: int, total: int, metrics: Mapping[str, float]) -> None:
                 if "loss" in metrics:
-                    said["loss"] = f"loss {metrics['loss']:.3f}"
+                    said["loss"] = _worth(metrics)
                 bar.to(step, total, ", ".join(filter(None, said.values())))
                 if metrics:
                     log.write("step", step=step, **metrics)
@@ -317,11 +318,11 @@ def train(
                 out=out,
                 on_step=on_step,
                 # Of pairs it was said when they were checked.
-                note=workspace.progress.note if kind == "sft" else SILENT.note,
+                note=SILENT.note if kind == "dpo" else workspace.progress.note,
                 checkpoints=checkpoints,
                 probing=probing(workspace, rows, problems, spec, on_probe),
             )
-            run: Any = train_sft if kind == "sft" else train_dpo
+            run: Any = {"sft": train_sft, "dpo": train_dpo, "grpo": train_grpo}[kind]
             record: RunRecord = run(rows, spec, job)
         # Trainer and model refer to each other; their memory is needed for what comes next.
         gc.collect()
@@ -343,6 +344,11 @@ def train(
     workspace.record(key, {"id": artifact.id, "adapter": folder})
     checkpoints.remove()
     return artifact, out
+
+
+def _worth(metrics: Mapping[str, float]) -> str:
+    name = "reward" if "reward" in metrics else "loss"
+    return f"{name} {metrics[name]:.3f}"
 
 
 def _notes(record: RunRecord) -> Iterator[str]:
@@ -384,11 +390,18 @@ def _rows(
     data: Sequence[Artifact],
     log: StageLog,
     student: ResolvedModel,
-    spec: SftSpec | DpoSpec,
-) -> list[Chain] | list[PreferencePair]:
+    spec: SftSpec | DpoSpec | GrpoSpec,
+) -> list[Chain] | list[PreferencePair] | list[Problem]:
     problems = problems_of(workspace, data)
-    rows: list[Chain] | list[PreferencePair]
-    if isinstance(spec, SftSpec):
+    rows: list[Chain] | list[PreferencePair] | list[Problem]
+    if isinstance(spec, GrpoSpec):
+        rows = list(problems.values())
+        if any(problem.split == "test" for problem in rows):
+            raise TrainingError("there are test problems; train on problems of the train split")
+        if spec.probe.every:
+            raise TrainingError("grpo is not probed, its log has the rewards; leave out probe")
+        check_prompt(spec.prompt, rows, workspace.progress.note)
+    elif isinstance(spec, SftSpec):
         scored = [item for artifact in data for item in artifact.values(ScoredChain)]
         rows = [
             item.chain
@@ -412,6 +425,9 @@ def _rows(
     return rows
 
 
-def _sources(rows: Sequence[Chain] | Sequence[PreferencePair]) -> dict[str, int]:
-    chains = (row if isinstance(row, Chain) else row.chosen for row in rows)
+def _sources(
+    rows: Sequence[Chain] | Sequence[PreferencePair] | Sequence[Problem],
+) -> dict[str, int]:
+    written = (row for row in rows if not isinstance(row, Problem))
+    chains = (row if isinstance(row, Chain) else row.chosen for row in written)
     return dict(sorted(Counter(chain.source for chain in chains).items()))

@@ -62,13 +62,16 @@ def repaired(
 
 
 def problems_of(workspace: Workspace, artifacts: Iterable[Artifact]) -> dict[str, Problem]:
-    """Return, by id, all problems that scores or pairs are about.
+    """Return, by id, all problems that scores or pairs are about, or that are given themselves.
 
     Raises:
         ArtifactError: an artifact that they were made from is not here.
     """
     problems: dict[str, Problem] = {}
     for artifact in artifacts:
+        if artifact.header.stage == "problems":
+            problems |= problems_by_id(artifact)
+            continue
         scores = [artifact]
         if artifact.header.stage == "pairs":
             scores = [workspace.find(one, "scores") for one in artifact.header.parents]

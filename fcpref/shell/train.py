@@ -12,19 +12,23 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fcpref.core.canon import short
+from fcpref.core.chains import begin, finish
 from fcpref.core.codec import unstructure
-from fcpref.core.problems import Problem
+from fcpref.core.problems import Problem, problem_id
+from fcpref.core.tasks import find_task
 from fcpref.core.training import (
     DpoSpec,
+    GrpoSpec,
     RunRecord,
     SftSpec,
+    drawing_order,
     judged_replies,
     left_out,
     trained_replies,
@@ -47,6 +51,7 @@ from fcpref.shell.whole_models import is_whole, save_whole, whole_model
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Chain, Encoded, PromptSpec
+    from fcpref.core.functions import Grammar
     from fcpref.core.pairs import PreferencePair
     from fcpref.shell.probe_guard import ProbeGuard
 
@@ -92,7 +97,7 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
         ModelError: chains of the `tools` grammar, and a chat template that knows no tools.
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
-    tokenizer, template = _tokenizer(job, chains)
+    tokenizer, template = _tokenizer(job, grammars_of(chains))
     encoded = [
         _encoded(tokenizer, job, chain, spec.prompt, trained_replies(chain, failed=False))
         for chain in chains
@@ -123,7 +128,7 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
         ModelError: pairs of the `tools` grammar, and a chat template that knows no tools.
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
-    tokenizer, template = _tokenizer(job, pairs)
+    tokenizer, template = _tokenizer(job, grammars_of(pairs))
     encoded = []
     for pair in pairs:
         both = (pair.chosen, pair.rejected)
@@ -146,14 +151,78 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     return _finish(model, job, spec, kept, len(encoded), result, template, guard)
 
 
-def _tokenizer(
-    job: TrainingJob, rows: Sequence[Chain] | Sequence[PreferencePair]
-) -> tuple[Any, str]:
+def _tokenizer(job: TrainingJob, grammars: Iterable[Grammar]) -> tuple[Any, str]:
     """Return the student's tokenizer, and the chat template that what is trained keeps."""
-    found = training_tokenizer(job.student, grammars_of(rows))
+    found = training_tokenizer(job.student, grammars)
     if found.note:
         job.note(found.note)
     return found.tokenizer, found.kept
+
+
+def train_grpo(problems: Sequence[Problem], spec: GrpoSpec, job: TrainingJob) -> RunRecord:
+    """Let the student solve problems, train it on its own chains and return the record of the run.
+
+    The reference, where `spec.beta` needs one, is the policy at the start.
+
+    Raises:
+        TrainingError: there are fewer problems than a step takes, a prompt does not fit the token
+            limit, the chat template is not prefix-preserving, the loss is not finite, or there are
+            several processes or GPUs.
+        ModelError: the `tools` grammar, and a chat template that knows no tools.
+        ArtifactError: the folder to write holds something else, or cannot be written.
+    """
+    import torch
+
+    if processes.count() > 1:
+        raise TrainingError("grpo trains in one process; start it without accelerate launch")
+    if torch.cuda.device_count() > 1:
+        raise TrainingError(
+            "grpo trains on one GPU and several are visible; set CUDA_VISIBLE_DEVICES=0"
+        )
+    named = {problem_id(problem): problem for problem in problems}
+    if len(named) < spec.problems:
+        raise TrainingError(
+            f"a step takes {spec.problems} problems and there are {len(named)}; give more or set "
+            "batch lower"
+        )
+    tokenizer, template = _tokenizer(job, (spec.prompt.grammar,))
+    order = drawing_order(tuple(named), spec)
+    _check_prompts(tokenizer, [named[one] for one in dict.fromkeys(order)], spec, job)
+    _refuse_other_folder(job.out)
+    from fcpref.shell.grpo_trainer import Rollouts
+    from fcpref.shell.trl_trainers import run_grpo
+
+    model = _adapted(job.student, spec)
+    rollouts = Rollouts(named, tokenizer, job.student.name, spec)
+    result, logged = run_grpo(model, tokenizer, order, rollouts, spec, job.on_step, job.checkpoints)
+    counts: dict[str, Any] = {
+        name: round(sum(one.get(name, 0.0) for one in logged))
+        for name in ("tokens", "trained_tokens", "left_out")
+    }
+    record = _finish(model, job, spec, [], 0, result, template, None)
+    return evolve(record, kind="grpo", rows=len({*order}), **counts)
+
+
+def _check_prompts(
+    tokenizer: Any,  # noqa: ANN401
+    problems: Sequence[Problem],
+    spec: GrpoSpec,
+    job: TrainingJob,
+) -> None:
+    """Refuse prompts that leave no room for a reply."""
+    prompt = spec.prompt
+    for problem in problems:
+        task = find_task(problem.task)
+        state = begin(
+            task.toolbox.without(prompt.without), problem, (), spec.limits, prompt.grammar
+        )
+        chain = finish(state, "", 0)
+        encoded = _encoded(tokenizer, job, chain, prompt, ())
+        if len(encoded.prompt) >= spec.max_tokens:
+            raise TrainingError(
+                f"the prompt of problem {short(chain.problem)} has {len(encoded.prompt)} tokens "
+                f"and max_tokens is {spec.max_tokens}; raise max_tokens"
+            )
 
 
 def _encoded(
@@ -170,7 +239,7 @@ def _encoded(
     return encode_row(tokenizer, job.student.name, problem, chain, prompt, trained)
 
 
-def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec) -> Any:  # noqa: ANN401
+def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec | GrpoSpec) -> Any:  # noqa: ANN401
     """Load the student for training: all of it, its own adapter, or a fresh one on the base."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -241,7 +310,7 @@ def _linear_layers(model: Any) -> list[str]:  # noqa: ANN401
 def _finish(
     model: Any,  # noqa: ANN401
     job: TrainingJob,
-    spec: SftSpec | DpoSpec,
+    spec: SftSpec | DpoSpec | GrpoSpec,
     rows: Sequence[Sequence[Encoded]],
     given: int,
     result: tuple[Mapping[str, tuple[float, float]], int, str],

@@ -16,10 +16,11 @@ import torch
 import transformers
 from peft.helpers import disable_input_dtype_casting
 from transformers import TrainerCallback
-from trl import DPOConfig, SFTConfig
+from trl import DPOConfig, GRPOConfig, SFTConfig
 
 from fcpref.errors import TrainingError
 from fcpref.shell import processes
+from fcpref.shell.grpo_trainer import OnlineTrainer, Rollouts, summary
 from fcpref.shell.packed_pairs import (
     pack,
     score_trained_only,
@@ -32,7 +33,7 @@ from fcpref.shell.resuming import start_of
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Encoded
-    from fcpref.core.training import DpoSpec, SftSpec
+    from fcpref.core.training import DpoSpec, GrpoSpec, SftSpec
     from fcpref.shell.checkpoints import Checkpoints
     from fcpref.shell.probe_guard import ProbeGuard
 
@@ -117,6 +118,62 @@ def run_dpo(
     return watch.result()
 
 
+def run_grpo(
+    model: Any,  # noqa: ANN401
+    tokenizer: Any,  # noqa: ANN401
+    order: Sequence[str],
+    rollouts: Rollouts,
+    spec: GrpoSpec,
+    on_step: OnStep,
+    checkpoints: Checkpoints | None = None,
+) -> tuple[Result, list[dict[str, float]]]:
+    """Run TRL's GRPOTrainer on problems in a given order; return also what each step logged."""
+    start = start_of(checkpoints, model)
+    watch = _Watch(on_step, limit=math.inf)
+    rows = max(1, min(spec.batch, start.tokens // spec.max_tokens))
+    while spec.batch % rows:
+        rows -= 1
+    steps = spec.steps or len(order) // spec.problems * spec.iterations
+    with _quiet(), _any_shape(), tempfile.TemporaryDirectory() as folder:
+        common = _common(folder, spec, rows, len(order))
+        common |= {
+            "num_train_epochs": 1,
+            "max_steps": steps,
+            "warmup_steps": round(steps * spec.warmup),
+            "gradient_accumulation_steps": spec.batch // rows,
+            "logging_steps": 1,
+        }
+        arguments = GRPOConfig(
+            **common,
+            num_generations=spec.samples,
+            num_iterations=spec.iterations,
+            max_completion_length=spec.max_tokens,
+            temperature=spec.temperature,
+            beta=spec.beta,
+            epsilon=spec.epsilon,
+            epsilon_high=spec.epsilon_high,
+            loss_type=spec.loss,
+            importance_sampling_level="sequence" if spec.loss == "luspo" else "token",
+            scale_rewards=spec.scale,
+            shuffle_dataset=False,
+            disable_dropout=True,
+        )
+        trainer = OnlineTrainer(
+            model=model,
+            reward_funcs=rollouts.worth,
+            args=arguments,
+            train_dataset=datasets.Dataset.from_dict({"prompt": [*order]}),
+            processing_class=tokenizer,
+            callbacks=[watch],
+            rollout_func=rollouts,
+        )
+        _own_console(trainer)
+        adapters_in_float32(trainer.model)
+        trainer.begin(start)
+    _, done, stopped = watch.result()
+    return (summary(watch.history), done, stopped), watch.history
+
+
 class _Watch(TrainerCallback):
     """Reports steps, keeps first and last metrics, and stops a run that goes wrong."""
 
@@ -178,7 +235,9 @@ def _base_of(model: Any) -> Any:  # noqa: ANN401
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def _common(folder: str, spec: SftSpec | DpoSpec, batch: int, rows: int) -> dict[str, Any]:
+def _common(
+    folder: str, spec: SftSpec | DpoSpec | GrpoSpec, batch: int, rows: int
+) -> dict[str, Any]:
     steps = max(1, rows * spec.epochs // spec.batch)
     return {
         "output_dir": folder,
@@ -203,7 +262,7 @@ def _common(folder: str, spec: SftSpec | DpoSpec, batch: int, rows: int) -> dict
     }
 
 
-def _in_bfloat16(spec: SftSpec | DpoSpec) -> bool:
+def _in_bfloat16(spec: SftSpec | DpoSpec | GrpoSpec) -> bool:
     """Tell whether float32 weights are rounded for a pass; frozen ones are what `dtype` says."""
     return spec.method == "full" and spec.dtype != "float32" and torch.cuda.is_available()
 

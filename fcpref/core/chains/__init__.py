@@ -1,7 +1,7 @@
 """Chains: the agent loop as a pure state machine, its prompts, and what it leaves behind."""
 
 from fcpref.core.chains.chat import chat_rows, template_rows, told, wire_rows
-from fcpref.core.chains.encoded import Encoded
+from fcpref.core.chains.encoded import Encoded, Spoken, encode_sampled
 from fcpref.core.chains.exemplars import Choice, Exemplar
 from fcpref.core.chains.loop import ChainState, advance, begin, finish, messages, retrace
 from fcpref.core.chains.prompts import (
@@ -37,12 +37,14 @@ __all__ = [
     "Message",
     "PromptSpec",
     "Reply",
+    "Spoken",
     "Stop",
     "Turn",
     "advance",
     "begin",
     "chain_id",
     "chat_rows",
+    "encode_sampled",
     "finish",
     "messages",
     "prompt_of",

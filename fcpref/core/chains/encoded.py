@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from itertools import compress
+from typing import TYPE_CHECKING
 
 from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @frozen(kw_only=True)
@@ -39,3 +43,49 @@ class Encoded:
     def length(self) -> int:
         """Tokens in all."""
         return len(self.prompt) + len(self.completion)
+
+
+@frozen(kw_only=True)
+class Spoken:
+    """A sampled reply as tokens.
+
+    Attributes:
+        before: ids of all that the model had read when it began.
+        said: ids of the reply.
+        ending: the id that ended it, which the model said too; None where a limit cut it.
+    """
+
+    before: tuple[int, ...]
+    said: tuple[int, ...]
+    ending: int | None
+
+    def stands_in(self, ids: Sequence[int]) -> bool:
+        """Tell whether a text begins with what was read and said here."""
+        whole = (*self.before, *self.said)
+        return tuple(ids[: len(whole)]) == whole
+
+
+def encode_sampled(replies: Sequence[Spoken]) -> Encoded:
+    """Return a chain as what was read and said, token by token; nothing is tokenised again.
+
+    A chat template may print an earlier reply otherwise than it was said (tool calls in other
+    spacing), and an end of line that ends a reply is read as an end-of-turn mark. What the model
+    did not say so carries no loss; the last reply always does.
+
+    Args:
+        replies: of one chain in order, at least one.
+    """
+    last = replies[-1]
+    ids = (*last.before, *last.said)
+    if last.ending is not None:
+        ids = (*ids, last.ending)
+    kept = [reply for reply in replies if reply.stands_in(ids)]
+    mask = [False] * len(ids)
+    for reply in kept:
+        start = len(reply.before)
+        end = start + len(reply.said)
+        if end < len(ids) and ids[end] == reply.ending:
+            end += 1
+        mask[start:end] = [True] * (end - start)
+    opening = len(kept[0].before)
+    return Encoded(prompt=ids[:opening], completion=ids[opening:], mask=tuple(mask[opening:]))

@@ -183,22 +183,29 @@ def _training(card: ModelCard) -> Iterator[str]:
         yield f"```json\n{specification}\n```"
 
 
-_KINDS = {"sft": "Supervised fine-tuning (SFT)", "dpo": "Preference training (DPO)"}
+_KINDS = {
+    "sft": "Supervised fine-tuning (SFT)",
+    "dpo": "Preference training (DPO)",
+    "grpo": "Online training (GRPO)",
+}
+_ROWS = {"sft": "chains", "dpo": "pairs", "grpo": "problems, solved as it was trained"}
 
 
 def _run(run: CardRun) -> Iterator[str]:
     record = run.record
-    unit = "chains" if record.kind == "sft" else "pairs"
+    online = record.kind == "grpo"
     if run.recipe:
         yield f"Recipe: {escape(run.recipe)}"
     yield f"Run: {_code(run.id)}"
     yield f"Data: {', '.join(f'{one.stage} {_code(one.id)}' for one in run.data)}"
-    left = f"; {record.left_out:,} were too long" if record.left_out else ""
-    yield f"Rows: {record.rows:,} {unit}{left}"
+    long = f"{record.left_out:,} sampled chains" if online else f"{record.left_out:,}"
+    left = f"; {long} were too long" if record.left_out else ""
+    yield f"Rows: {record.rows:,} {_ROWS[record.kind]}{left}"
     if run.authors:
         yield f"Written by: {', '.join(f'{_code(name)} {count:,}' for name, count in run.authors)}"
+    tokens = "Tokens sampled" if online else "Tokens a pass"
     yield (
-        f"Tokens a pass: {record.tokens:,}, of them {record.trained_tokens:,} trained; function "
+        f"{tokens}: {record.tokens:,}, of them {record.trained_tokens:,} trained; function "
         "results carry no loss"
     )
     said = [

@@ -1,5 +1,6 @@
-"""Training as data: recipes, specifications, which replies are trained, a scalar DPO reference."""
+"""Training as data: recipes, specifications, rewards, trained replies, a scalar DPO reference."""
 
+from fcpref.core.training.online import ONLINE_LOSSES, GrpoSpec, Reward, drawing_order, reward
 from fcpref.core.training.probe_problems import checked_probe, generated_probe
 from fcpref.core.training.probes import (
     Probe,
@@ -27,13 +28,16 @@ from fcpref.core.training.specs import DpoSpec, LoraSpec, RunRecord, SftSpec
 
 __all__ = [
     "DEFAULT_RECIPE",
+    "ONLINE_LOSSES",
     "RECIPES",
     "ChainSource",
     "DpoSpec",
+    "GrpoSpec",
     "LoraSpec",
     "Probe",
     "ProbeSpec",
     "Recipe",
+    "Reward",
     "RunRecord",
     "SftSpec",
     "Step",
@@ -42,6 +46,7 @@ __all__ = [
     "checked_probe",
     "described",
     "dpo_loss",
+    "drawing_order",
     "find_recipe",
     "generated_probe",
     "helped",
@@ -49,6 +54,7 @@ __all__ = [
     "left_out",
     "outcome",
     "probe_of",
+    "reward",
     "reward_margin",
     "steps_text",
     "stop_reason",

@@ -189,15 +189,16 @@ class RunRecord:
     """What a training run did; timings and hosts go to the log, not here.
 
     Attributes:
-        kind: sft or dpo.
+        kind: sft, dpo or grpo.
         base: name of the base model, without folders of one machine.
         student_revision: content hash of what training started from, base included.
         start: hash of the adapter that training started from; empty when from the base.
         data: ids of the artifacts trained on.
         spec: the specification, as plain data.
-        rows: chains or pairs trained on.
-        left_out: rows over the token limit.
-        tokens: tokens encoded a pass; `trained_tokens` of them carry loss.
+        rows: chains or pairs trained on; of grpo the problems.
+        left_out: rows over the token limit; of grpo the sampled chains over it.
+        tokens: tokens encoded a pass; `trained_tokens` of them carry loss. Of grpo those of all
+            sampled chains.
         steps: optimizer steps.
         metrics: of the first and last logging window, by name.
         adapter: SHA-256 of the adapter's weights file; of method full, of the model's.
@@ -206,7 +207,7 @@ class RunRecord:
         kept: the step whose weights the adapter has; None without probes, for those of the last.
     """
 
-    kind: Literal["sft", "dpo"]
+    kind: Literal["sft", "dpo", "grpo"]
     base: str
     student_revision: str
     start: str

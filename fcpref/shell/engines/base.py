@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from attrs import field, frozen
 from attrs.validators import ge, gt, le
 
-from fcpref.core.chains import Message, Reply
+from fcpref.core.chains import Message, Reply, Spoken
 
 
 @frozen(kw_only=True)
@@ -52,6 +52,10 @@ class Request:
 OnReply = Callable[[Request, Reply], Request | None]
 """Takes a reply; returns what is to be asked next in its place: the chain's next request, the first
 request of another chain, or None."""
+
+OnTokens = Callable[[Request, Spoken], None]
+"""Is told the tokens of a reply before it is handed over. A reply that was not sampled, because the
+context is full, has none."""
 
 
 class Engine(Protocol):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from fcpref.core.chains import Reply
+from fcpref.core.chains import Reply, Spoken
 from fcpref.core.seeds import derive
 from fcpref.shell.engines.drawing import choose
 from fcpref.shell.engines.passes import Passes
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import Cache
 
-    from fcpref.shell.engines.base import OnReply, Request, Sampling  # noqa: TC004
+    from fcpref.shell.engines.base import OnReply, OnTokens, Request, Sampling  # noqa: TC004
     from fcpref.shell.engines.memory import Shape
     from fcpref.shell.engines.turns import Turns
 
@@ -79,6 +79,7 @@ class Schedule:
         shape: Shape,
         shared: Sequence[int],
         prefix: Cache | None,
+        on_tokens: OnTokens | None = None,
     ) -> None:
         """Keep what all chains have in common.
 
@@ -89,7 +90,9 @@ class Schedule:
             shape: of the slots.
             shared: the tokens that all chains begin with.
             prefix: their keys and values.
+            on_tokens: see `TransformersEngine`.
         """
+        self._on_tokens = on_tokens
         self._model, self._turns, self._sampling = model, turns, sampling
         self._shape, self._shared, self._prefix = shape, list(shared), prefix
         context = getattr(model.config, "max_position_embeddings", None)
@@ -268,6 +271,9 @@ class Schedule:
         """Hand over the replies that have ended, and take what is asked next."""
         ended, self._ended = self._ended, []
         for row, last in ended:
+            if self._on_tokens is not None:
+                before, said_ids = (*self._shared, *row.seen), tuple(row.generated)
+                self._on_tokens(row.request, Spoken(before=before, said=said_ids, ending=last))
             tools = bool(row.request.tools)
             said, text = self._turns.text(row.generated, last, tools=tools)
             count = len(row.generated) + (last is not None)

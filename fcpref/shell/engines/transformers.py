@@ -22,7 +22,7 @@ from fcpref.shell.templates import require_tools
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from fcpref.shell.engines.base import OnReply, Request, Sampling
+    from fcpref.shell.engines.base import OnReply, OnTokens, Request, Sampling
     from fcpref.shell.engines.schedule import Opening
 
 _FEW = 32
@@ -40,6 +40,7 @@ class TransformersEngine:
         revision: str,
         sampling: Sampling,
         rows: int = 0,
+        on_tokens: OnTokens | None = None,
     ) -> None:
         """Keep the model.
 
@@ -50,6 +51,7 @@ class TransformersEngine:
             revision: the model's content hash or commit.
             sampling: how replies are drawn.
             rows: chains at once; 0 plans it from the free memory.
+            on_tokens: is told which tokens were sampled.
 
         Raises:
             ModelError: the tokenizer has no chat template, or the model attends to more than keys
@@ -63,6 +65,7 @@ class TransformersEngine:
         self._turns = Turns(model, tokenizer)
         self._sampling = sampling
         self._rows = rows
+        self._on_tokens = on_tokens
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -127,7 +130,9 @@ class TransformersEngine:
         rows = self._rows
         shape = plan_memory(self._model, longest=longest, prefix=len(shared), rows=rows)
         with slot_attention(self._model):
-            schedule = Schedule(self._model, self._turns, self._sampling, shape, shared, prefix)
+            schedule = Schedule(
+                self._model, self._turns, self._sampling, shape, shared, prefix, self._on_tokens
+            )
             return schedule.run(openings, on_reply)
 
 

@@ -17,7 +17,7 @@ from fcpref.core.codec import unstructure
 from fcpref.core.evaluation import Trial, summarise
 from fcpref.core.report import Source
 from fcpref.core.report.model_card import CardExample, CardResult, CardRun, ModelCard, model_card
-from fcpref.core.training import DpoSpec, Probe, RunRecord
+from fcpref.core.training import DpoSpec, GrpoSpec, Probe, RunRecord
 
 TRIALS = [
     Trial(
@@ -126,6 +126,20 @@ def test_a_run_is_told_with_its_data_rows_tokens_and_specification():
         assert f"{line}\n" in text
     (specification,) = re.findall(r"```json\n(.*?)\n```", text, re.DOTALL)
     assert json.loads(specification) == RECORD.spec
+
+
+def test_an_online_run_is_told_with_what_it_solved_and_sampled():
+    record = evolve(RECORD, kind="grpo", rows=64, spec=unstructure(GrpoSpec()))
+    source = Source(stage="problems", id="sha256:12")
+    text = model_card(evolve(CARD, runs=(evolve(RUN, record=record, data=(source,), authors=()),)))
+    for line in (
+        "### 1. Online training (GRPO)",
+        "- Data: problems `sha256:12`",
+        "- Rows: 64 problems, solved as it was trained; 3 sampled chains were too long",
+        "- Tokens sampled: 50,000, of them 20,000 trained; function results carry no loss",
+    ):
+        assert f"{line}\n" in text
+    assert "grpo" in head(text)["tags"]
 
 
 def test_results_come_with_intervals():
