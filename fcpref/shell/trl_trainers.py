@@ -287,10 +287,12 @@ def _mixed(model: Any) -> Iterator[None]:  # noqa: ANN401
     """Compute with adapters in bfloat16 on a GPU, where the weights below them are in it.
 
     The adapters stay in float32. PEFT would read each layer's input as float32 for their sake,
-    which takes longer than the layer itself, and as much memory again.
+    which takes longer than the layer itself, and as much memory again. For DoRA's it may: the norms
+    that its magnitudes are divided by would be rounded with the input, more than these learn.
     """
     first = next(model.parameters())
-    if first.device.type != "cuda" or first.dtype is not torch.bfloat16:
+    dora = any(one.use_dora for one in getattr(model, "peft_config", {}).values())
+    if dora or first.device.type != "cuda" or first.dtype is not torch.bfloat16:
         yield
         return
     base = _base_of(model)
