@@ -234,6 +234,20 @@ def test_supervised_training_alone_leaves_its_adapter(root, profile):
 
 
 @pytest.mark.usefixtures("cache")
+def test_an_adapter_goes_on_the_model_that_was_trained_as_a_whole_before_it(root, profile):
+    whole = "[sft]\nbatch = 2\nmax_tokens = 2000\n"
+    path = profile(sft=(f"{whole}lora.rank = 2", f'{whole}method = "full"'))
+    outcome = run_profile(path, root, quiet=True)
+    way = follow(Workspace(root), load_profile(path))  # all of it is there
+    first, second = way.models
+    assert first.model == f"path:{first.adapter}"
+    assert (first.adapter / "model.safetensors").is_file()
+    assert second.model == f"adapter:{outcome.adapter}@{first.model}"
+    assert {one.id for one in way.runs} == {one.id for one in artifacts(root, "run")}
+    assert "base -> warm start" in outcome.text
+
+
+@pytest.mark.usefixtures("cache")
 def test_a_runs_header_names_the_recipe_unless_it_is_the_default(root, profile):
     follow(Workspace(root), load_profile(profile(), "sft+dpo"))
     assert all("recipe" not in one.header.spec for one in artifacts(root, "run"))
