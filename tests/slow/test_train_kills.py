@@ -23,7 +23,7 @@ if sys.platform == "win32":
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 3
 SETTINGS = {
-    "sft": ("epochs=8", "learning_rate=5e-3", "probe.every=9", "probe.count=2", "probe.keep=last"),
+    "sft": ("epochs=8", "learning_rate=5e-3"),
     "dpo": ("epochs=8", "learning_rate=1e-3"),
 }
 COMMON = ("dtype=float32", "batch=2", "max_tokens=2000", "lora.rank=4")
@@ -46,7 +46,7 @@ class Run:
         if not self.root.exists():
             shutil.copytree(self.data.root, self.root)
         command = [
-            *(sys.executable, "-m", "tests.training_runs", "--artifacts", str(self.root), "train"),
+            *(sys.executable, "-m", "fcpref.cli", "--artifacts", str(self.root), "train"),
             *(self.kind, self.data.rows[self.kind], "--student", self.data.student),
             *(part for one in (*COMMON, *SETTINGS[self.kind]) for part in ("--set", one)),
             *("--name", "out", "--checkpoint-every", "1"),
