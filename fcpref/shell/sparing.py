@@ -57,13 +57,13 @@ def left_out(
     free = {link.id for link in links if link.id in here and _may_go(headers, link.id)} - asked
     kept: list[str] = []
     if checked:
-        for entry in _entries(headers, _unneeded(headers, free, here)):
+        for entry in _entries(headers, unneeded(headers, free, here)):
             try:
                 _check(workspace, entry, listed)
             except ArtifactError as error:
                 free.discard(entry.id)
                 kept.append(str(error))
-    return Spared(entries=_entries(headers, _unneeded(headers, free, here)), kept=tuple(kept))
+    return Spared(entries=_entries(headers, unneeded(headers, free, here)), kept=tuple(kept))
 
 
 def _may_go(headers: Mapping[str, Header], identifier: str) -> bool:
@@ -74,16 +74,21 @@ def _may_go(headers: Mapping[str, Header], identifier: str) -> bool:
     return derivable(header)
 
 
-def _unneeded(
+def unneeded(
     headers: Mapping[str, Header], free: set[str], here: Collection[str]
 ) -> frozenset[str]:
-    """Return which of some artifacts nothing needs but training runs and each other."""
+    """Return which of some artifacts nothing needs but training runs and each other.
+
+    Args:
+        headers: of all that is known, by id.
+        free: those that may go.
+        here: those that have files; what has none was left out before, and needs nothing.
+    """
     out = frozenset(free)
     while True:
         needed = {
             parent
             for identifier, header in headers.items()
-            # What is not here was left out before, and is made again when it is wanted.
             if header.stage != "run" and identifier in here and identifier not in out
             for parent in header.parents
         }

@@ -131,7 +131,7 @@ def _one(check: _Check, stage: str, path: Path) -> Iterator[str]:
         entry = check.listed.get(artifact.id)
         if entry is not None and entry.header != artifact.header:
             yield f"{path}: its header is not what {MANIFEST} lists as derivable"
-        check.notes += _derivable(check, artifact)
+        check.notes += _absent(check, artifact)
         if other := _other_version(artifact):
             check.notes.append(f"{path}: not checkable here, {other}")
             return
@@ -148,13 +148,19 @@ def _other_version(artifact: Artifact) -> str:
     return ""
 
 
-def _derivable(check: _Check, artifact: Artifact) -> Iterator[str]:
-    """Name the parents that are not here because they can be made again."""
+def _absent(check: _Check, artifact: Artifact) -> Iterator[str]:
+    """Name the parents that are not here; what can be made again, by the command that does."""
     for identifier in artifact.header.parents:
-        if identifier in check.listed and check.workspace.stage_of(identifier) is None:
-            what = f"{check.listed[identifier].stage} {short(identifier)}"
-            command = f"`fcpref remake {short(identifier)}`"
-            yield f"{artifact.path}: was made from {what}, which is not here; {command} makes it"
+        if check.workspace.stage_of(identifier) is not None:
+            continue
+        name = short(identifier)
+        if (entry := check.listed.get(identifier)) is not None:
+            yield (
+                f"{artifact.path}: was made from {entry.stage} {name}, which is not here; "
+                f"`fcpref remake {name}` makes it"
+            )
+        elif artifact.header.stage not in _AGAIN:  # else it is told of where it is needed
+            yield f"{artifact.path}: was made from {name}, which is missing"
 
 
 def _nothing(_check: _Check, _artifact: Artifact) -> Iterator[str]:
