@@ -477,13 +477,13 @@ def verify(session: Session, folder: Path | None) -> None:
     "--lean",
     is_flag=True,
     help="List generated problems, oracle chains and their scores in the manifest in place of "
-    "copying them, where only training runs need them; remove those that are there. `fcpref "
+    "copying them, where only training runs need them; move public ones back to local. `fcpref "
     "remake` makes them.",
 )
 @click.option(
     "--unchecked",
     is_flag=True,
-    help="With --lean: do not make first again what is left out and was made by other code.",
+    help="With --lean: leave out without making it first, to see that it comes out the same.",
 )
 def publish(
     session: Session,

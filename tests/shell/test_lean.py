@@ -140,9 +140,8 @@ def test_it_is_as_recorded_with_a_note_that_says_what_to_do(workspace, made):
 
     scores, run = short(made["scores"]), workspace.root / "run" / f"{short(made['run'])}.jsonl"
     assert found.differences == ()
-    assert list(found.notes) == [
-        f"{run}: was made from scores {scores}, which is not here; `fcpref remake {scores}` makes it"
-    ]
+    said = f"was made from scores {scores}, which is not here; `fcpref remake {scores}` makes it"
+    assert found.notes == (f"{run}: {said}",)
     assert found.artifacts == {"run": 1}
 
 
@@ -609,23 +608,21 @@ def test_a_name_that_is_not_listed_is_one_line(workspace, made, fcpref):
     refused(fcpref("publish", short(made["run"]), "--lean"), "manifest.json: cannot be read")
 
 
-@given(
-    parents=st.lists(st.sets(st.integers(0, 8), max_size=3), min_size=1, max_size=9),
-    runs=st.sets(st.integers(0, 8)),
-    free=st.sets(st.integers(0, 8)),
-    here=st.sets(st.integers(0, 8)),
+NODES = st.tuples(
+    st.sets(st.integers(0, 5), max_size=3),
+    st.sampled_from(["run", "chains", "chains"]),
+    st.sampled_from(["gone", "stays", "free", "free"]),
 )
-def test_as_much_goes_as_may_and_no_more(parents, runs, free, here):
+
+
+@given(st.lists(NODES, min_size=2, max_size=7))
+def test_as_much_goes_as_may_and_no_more(nodes):
     headers = {
-        str(n): Header(
-            format=1,
-            stage="run" if n in runs else "chains",
-            parents=tuple(str(p) for p in some if p < n),
-        )
-        for n, some in enumerate(parents)
+        str(n): Header(format=1, stage=stage, parents=tuple(str(p) for p in parents if p < n))
+        for n, (parents, stage, _) in enumerate(nodes)
     }
-    here = {str(n) for n in here} & headers.keys()
-    free = {str(n) for n in free} & here
+    here = {str(n) for n, (_, _, state) in enumerate(nodes) if state != "gone"}
+    free = {str(n) for n, (_, _, state) in enumerate(nodes) if state == "free"}
     out = unneeded(headers, free, here)
 
     stay = [headers[one] for one in here - out if headers[one].stage != "run"]
