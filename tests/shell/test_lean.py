@@ -19,7 +19,7 @@ from fcpref.core.tasks import find_task
 from fcpref.core.training import RunRecord
 from fcpref.errors import ArtifactError
 from fcpref.shell import remaking, stages
-from fcpref.shell.manifest import entry_of, read_manifest
+from fcpref.shell.manifest import entry_of, read_manifest, save_manifest
 from fcpref.shell.model_facts import card_of
 from fcpref.shell.models import ResolvedModel
 from fcpref.shell.publishing import publish_named
@@ -145,6 +145,18 @@ def test_it_is_as_recorded_with_a_note_that_says_what_to_do(workspace, made):
     assert found.artifacts == {"run": 1}
 
 
+def test_what_lacks_only_what_can_be_made_again_is_noted_once(workspace, made):
+    other = left(workspace, made)
+    remake(other, [made["chains"].id])
+    made["problems"].path.unlink()
+    found = stages.verify(other.root)
+
+    chains, problems = made["chains"].path, short(made["problems"])
+    note = f"was made from problems {problems}, which is not here; `fcpref remake {problems}`"
+    assert found.differences == ()
+    assert [one for one in found.notes if problems in one] == [f"{chains}: {note} makes it"]
+
+
 def test_data_of_a_run_that_are_neither_here_nor_listed_are_noted(workspace, made):
     other = left(workspace, made)
     edited(other, list.clear)
@@ -199,6 +211,19 @@ def test_what_is_public_already_is_removed_and_stays_in_local(workspace, made, f
     moved = [workspace.local / path.relative_to(workspace.root) for path in files]
     assert [path.read_bytes() for path in moved] == contents
     assert stages.verify(workspace.root).differences == ()
+
+
+def test_unchecked_nothing_is_lost_either(workspace, made):
+    publish_named(workspace, [made["run"].id])
+    shutil.rmtree(workspace.local)
+    done = lean(workspace, made["run"], checked=False)
+
+    moved = [workspace.local / path.relative_to(workspace.root) for path in done.removed]
+    assert [path.parent.name for path in moved] == list(DATA)
+    assert [Workspace(workspace.root).locate(str(path), *DATA).id for path in moved] == [
+        made[stage].id for stage in DATA
+    ]
+    assert not (workspace.local / "done").exists()
 
 
 def test_to_do_it_twice_changes_nothing(workspace, made):
@@ -517,6 +542,19 @@ def test_a_list_that_says_otherwise_than_the_artifact_is_a_difference(workspace,
 )
 def test_a_header_says_whether_it_is_enough(header, can):
     assert derivable(Header(**{"format": 1, "count": 3, **header})) is can
+
+
+@pytest.mark.parametrize("versions", [{}, {"z3-solver": "4.15"}])
+def test_the_list_keeps_the_whole_header(tmp_path, versions):
+    spec = {"identity": {"engine": "oracle"}, "slips": 0.15, "name": "é"}
+    header = Header(
+        format=1, stage="chains", parents=(PARENT,), spec=spec, versions=versions, count=7
+    )
+    path = save_manifest(tmp_path, [], [entry_of(OTHER, header)])
+
+    (entry,) = read_manifest(tmp_path).derivable
+    assert (entry.id, entry.header) == (OTHER, header)
+    assert ("versions" in path.read_text()) is bool(versions)
 
 
 @pytest.mark.parametrize(
