@@ -495,7 +495,10 @@ def verify(session: Session, folder: Path | None) -> None:
         raise ArtifactError(found.differences[0] + (f" (and {more} more)" if more else ""))
 
 
-@command("fcpref publish 90ab 2e11 --adapter artifacts/local/adapters/dpo-1")
+@command(
+    "fcpref publish 90ab 2e11 --adapter artifacts/local/adapters/dpo-1",
+    "fcpref publish 2329 --lean",
+)
 @click.argument("artifacts", nargs=-1, required=True)
 @click.option(
     "--adapter",
@@ -504,18 +507,56 @@ def verify(session: Session, folder: Path | None) -> None:
     type=click.Path(path_type=Path),
     help="Folder of an adapter; goes to adapters/NAME.",
 )
-def publish(session: Session, artifacts: tuple[str, ...], adapters: tuple[Path, ...]) -> None:
+@click.option(
+    "--lean",
+    is_flag=True,
+    help="List generated problems, oracle chains and their scores in the manifest in place of "
+    "copying them, where only training runs need them; move public ones back to local. `fcpref "
+    "remake` makes them.",
+)
+@click.option(
+    "--unchecked",
+    is_flag=True,
+    help="With --lean: leave out without making it first, to see that it comes out the same.",
+)
+def publish(
+    session: Session,
+    artifacts: tuple[str, ...],
+    adapters: tuple[Path, ...],
+    *,
+    lean: bool,
+    unchecked: bool,
+) -> None:
     """Copy live ARTIFACTS and all they come from to the committed folder; renew the manifest."""
     from fcpref.shell.publishing import publish_named
 
-    done = publish_named(session.workspace, artifacts, adapters)
-    written = [str(path) for path in done.written]
-    lines = [
-        *written,
-        f"{done.manifest}: {len(written)} new files, {done.bytes / 1e6:.1f} MB in all",
+    if unchecked and not lean:
+        raise click.UsageError("--unchecked needs --lean")
+    done = publish_named(session.workspace, artifacts, adapters, lean=lean, checked=not unchecked)
+    session.show(done.data(), done.text())
+
+
+@command("fcpref remake 6229", "fcpref remake 6229 --out scores.jsonl.gz")
+@click.argument("artifacts", nargs=-1, required=True, metavar="ID...")
+def remake(session: Session, artifacts: tuple[str, ...]) -> None:
+    """Make the artifacts that the manifest lists as derivable again, and check their ids.
+
+    What they come from is made first. They go to the folder of live artifacts.
+    """
+    from fcpref.shell.remaking import remake as again
+    from fcpref.shell.workspace import copy_to
+
+    if session.out and len(artifacts) > 1:
+        raise click.UsageError("--out takes one ID")
+    made = again(session.workspace, artifacts)
+    rows = [
+        {"stage": one.header.stage, "id": one.id, "count": one.header.count, "path": str(one.path)}
+        for one in made
     ]
-    data = {"written": written, "manifest": str(done.manifest), "bytes": done.bytes}
-    session.show(data, "\n".join(lines))
+    lines = [f"{row['stage']}: {row['count']} records, as published\n{row['path']}" for row in rows]
+    if session.out:
+        lines.append(str(copy_to(made[-1], session.out)))
+    session.show(rows, "\n".join(lines))
 
 
 @command("fcpref merge adapter:artifacts/local/adapters/dpo-1 --out student", name="merge")

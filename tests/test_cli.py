@@ -22,8 +22,8 @@ from tests.command_line import made_by, refused
 
 COMMANDS = (
     "augment", "call", "chains", "compare-prompts", "evaluate", "export", "lint", "merge", "pairs",
-    "play", "problems", "publish", "recipes", "recordings", "report", "run", "score", "show",
-    "tasks", "train", "verify",
+    "play", "problems", "publish", "recipes", "recordings", "remake", "report", "run", "score",
+    "show", "tasks", "train", "verify",
 )  # fmt: skip
 START = [sys.executable, "-c", "from fcpref.cli import main; main()"]
 

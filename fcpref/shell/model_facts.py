@@ -15,19 +15,20 @@ from fcpref.core.report.model_card import CardExample, CardResult, CardRun, Mode
 from fcpref.core.tasks import TASKS, find_task
 from fcpref.core.training import RunRecord
 from fcpref.errors import CodecError
+from fcpref.shell.manifest import read_manifest
 from fcpref.shell.models import ModelName, ResolvedModel, public_base, public_name
 from fcpref.shell.stages_data import FOLIO_SOURCE, GSM8K_SOURCE
 from fcpref.shell.stages_report import summaries_of
 from fcpref.shell.wheels import KNOWN_WHEELS, canonical_requirement
 from fcpref.shell.whole_models import is_whole, weights_hash
-from fcpref.shell.workspace import STAGES, ancestry
+from fcpref.shell.workspace import ancestry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from fcpref.shell.store import Artifact
-    from fcpref.shell.workspace import Workspace
+    from fcpref.shell.workspace import Link, Workspace
 
 _TERMS = {
     "math.gsm8k": f"GSM8K (Cobbe et al. 2021, {GSM8K_SOURCE}), under MIT, copyright OpenAI",
@@ -114,10 +115,12 @@ def _card_run(workspace: Workspace, run: Artifact) -> CardRun:
 
 
 def _stage(workspace: Workspace, identifier: str) -> str:
-    return next((s for s in STAGES if any(workspace.paths(s, short(identifier)))), "artifact")
+    stage = workspace.stage_of(identifier)
+    entry = None if stage else read_manifest(workspace.root).listed.get(identifier)
+    return stage or (entry.stage if entry else "artifact")
 
 
-def _tasks(artifacts: Sequence[Artifact]) -> list[str]:
+def _tasks(artifacts: Sequence[Link]) -> list[str]:
     specs = (one.header.spec for one in artifacts if one.header.stage == "problems")
     return sorted({str(spec.get("task")) for spec in specs if spec.get("task") in TASKS})
 
@@ -138,14 +141,14 @@ def _results(workspace: Workspace, resolved: ResolvedModel) -> Iterator[CardResu
             )
 
 
-def _revisions(made_from: Sequence[Artifact], resolved: ResolvedModel) -> set[Any]:
+def _revisions(made_from: Sequence[Link], resolved: ResolvedModel) -> set[Any]:
     """Return the revisions that chains were sampled from; where they are gone, the names vouch."""
     identities = [a.header.spec.get("identity") for a in made_from if a.header.stage == "chains"]
     found = {one.get("revision") for one in identities if isinstance(one, dict)}
     return found or {resolved.revision}
 
 
-def _problems(made_from: Sequence[Artifact]) -> str:
+def _problems(made_from: Sequence[Link]) -> str:
     named = []
     for one in made_from:
         if one.header.stage == "problems":

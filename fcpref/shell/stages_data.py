@@ -482,8 +482,15 @@ def scores_of(
     return [score(workspace, one, scorer) if one.header.stage == "chains" else one for one in found]
 
 
-def rescored(workspace: Workspace, chains: Artifact) -> Iterator[ScoredChain]:
-    """Yield an artifact's chains with their complete scores.
+def rescored(
+    workspace: Workspace, chains: Artifact, *, measured: bool = True
+) -> Iterator[ScoredChain]:
+    """Yield an artifact's chains with their scores.
+
+    Args:
+        workspace: holds their problems.
+        chains: what to judge.
+        measured: completely; otherwise without measures, as before there were any.
 
     Raises:
         ArtifactError: their problems are not here.
@@ -497,5 +504,7 @@ def rescored(workspace: Workspace, chains: Artifact) -> Iterator[ScoredChain]:
                 raise ArtifactError(
                     f"{chains.path}, line {line}: its problem is not among those of its parent"
                 )
-            yield ScoredChain(chain=chain, score=find_task(problem.task).measured(chain, problem))
+            task = find_task(problem.task)
+            judge = task.measured if measured else task.score
+            yield ScoredChain(chain=chain, score=judge(chain, problem))
             bar.advance()

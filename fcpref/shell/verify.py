@@ -7,9 +7,9 @@ depends on another version of a library, is not checkable here; that is a note, 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from attrs import define, field, frozen
 
 from fcpref.core.canon import canonical_bytes, short
@@ -23,9 +23,10 @@ from fcpref.core.tasks import find_task
 from fcpref.core.training import RunRecord
 from fcpref.errors import ArtifactError, CodecError, FcprefError
 from fcpref.shell.augmenting import AugmentSpec, augmented, spec_of
+from fcpref.shell.manifest import MANIFEST, Derivable, Row, read_manifest
 from fcpref.shell.progress import SILENT, Progress
-from fcpref.shell.publishing import MANIFEST
 from fcpref.shell.recordings import Recorded
+from fcpref.shell.remaking import flaws
 from fcpref.shell.stages_data import parent, plan_of, problems_by_id, replayed
 from fcpref.shell.stages_pairs import repaired
 from fcpref.shell.store import Artifact, file_hash, read_artifact
@@ -72,6 +73,7 @@ class _Check:
     """The work under way."""
 
     workspace: Workspace
+    listed: Mapping[str, Derivable] = field(factory=dict)
     calls: int = 0
     artifacts: Counter[str] = field(factory=Counter)
     differences: list[str] = field(factory=list)
@@ -82,9 +84,10 @@ class _Check:
         """Return a parent, or note that it is not here; a damaged one is told of by itself."""
         identifier = parent(artifact, index)
         if not any(self.workspace.paths(stage, short(identifier))):
-            self.notes.append(
-                f"{artifact.path}: not checkable here, {stage} {short(identifier)} is missing"
-            )
+            if identifier not in self.listed:  # else it is told of already
+                self.notes.append(
+                    f"{artifact.path}: not checkable here, {stage} {short(identifier)} is missing"
+                )
             return None
         try:
             return self.workspace.find(identifier, stage)
@@ -101,7 +104,7 @@ def verify(root: Path, progress: Progress = SILENT) -> Verification:
     if not root.is_dir():
         raise ArtifactError(f"{root}: no such folder; give the folder of the artifacts")
     check = _Check(workspace=Workspace(root))
-    check.differences += _manifest(root)
+    check.differences += _manifest(check)
     paths = [(stage, path) for stage in STAGES for path in check.workspace.paths(stage)]
     if not paths and not (root / MANIFEST).exists():
         raise ArtifactError(f"{root}: holds no artifacts")
@@ -125,6 +128,10 @@ def _one(check: _Check, stage: str, path: Path) -> Iterator[str]:
             return
         check.seen.add(artifact.id)
         artifact.values(_TYPES[stage])
+        entry = check.listed.get(artifact.id)
+        if entry is not None and entry.header != artifact.header:
+            yield f"{path}: its header is not what {MANIFEST} lists as derivable"
+        check.notes += _absent(check, artifact)
         if other := _other_version(artifact):
             check.notes.append(f"{path}: not checkable here, {other}")
             return
@@ -139,6 +146,21 @@ def _other_version(artifact: Artifact) -> str:
         if have != wanted:
             return f"it was made with {library} {wanted}, here is {have}"
     return ""
+
+
+def _absent(check: _Check, artifact: Artifact) -> Iterator[str]:
+    """Name the parents that are not here; what can be made again, by the command that does."""
+    for identifier in artifact.header.parents:
+        if check.workspace.stage_of(identifier) is not None:
+            continue
+        name = short(identifier)
+        if (entry := check.listed.get(identifier)) is not None:
+            yield (
+                f"{artifact.path}: was made from {entry.stage} {name}, which is not here; "
+                f"`fcpref remake {name}` makes it"
+            )
+        elif artifact.header.stage not in _AGAIN:  # else it is told of where it is needed
+            yield f"{artifact.path}: was made from {name}, which is missing"
 
 
 def _nothing(_check: _Check, _artifact: Artifact) -> Iterator[str]:
@@ -302,15 +324,21 @@ _AGAIN: dict[str, Callable[[_Check, Artifact], Iterator[str]]] = {
 }
 
 
-def _manifest(root: Path) -> Iterator[str]:
+def _manifest(check: _Check) -> Iterator[str]:
+    """Compare the manifest with what is here; keep what it lists as derivable."""
+    root = check.workspace.root
     path = root / MANIFEST
     if not path.exists():
         return
     try:
-        rows = msgspec.json.decode(path.read_bytes(), type=_Manifest).artifacts
-    except (OSError, msgspec.DecodeError) as error:
-        yield f"{path}: cannot be read ({error}); restore it"
+        manifest = read_manifest(root)
+    except ArtifactError as error:
+        yield str(error)
         return
+    check.listed = manifest.listed
+    for flaw in flaws(manifest):
+        yield f"{path}: {flaw}"
+    rows = manifest.artifacts
     for row in rows:
         yield from _row(root, row)
     named = {row.path for row in rows}
@@ -320,7 +348,7 @@ def _manifest(root: Path) -> Iterator[str]:
                 yield f"{file}: is not in {path}"
 
 
-def _row(root: Path, row: _Row) -> Iterator[str]:
+def _row(root: Path, row: Row) -> Iterator[str]:
     file = root / row.path
     if not file.is_file():
         yield f"{file}: is in {MANIFEST} and missing here; restore it"
@@ -337,24 +365,6 @@ def _row(root: Path, row: _Row) -> Iterator[str]:
         same = (artifact.id, header.parents, header.count) == (row.id, row.parents, row.count)
         if not same:
             yield f"{file}: its id, parents or count are not what {MANIFEST} says"
-
-
-class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line of the manifest."""
-
-    stage: str
-    id: str
-    parents: tuple[str, ...]
-    count: int
-    bytes: int
-    byte_hash: str
-    path: str
-
-
-class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole manifest."""
-
-    artifacts: tuple[_Row, ...]
 
 
 def summary(found: Verification) -> str:

@@ -18,6 +18,7 @@ from attrs import define, field
 from fcpref.core.canon import content_id, short
 from fcpref.errors import ArtifactError
 from fcpref.shell.logs import StageLog, stage_log
+from fcpref.shell.manifest import Derivable, read_manifest
 from fcpref.shell.progress import SILENT, Progress
 from fcpref.shell.store import (
     Artifact,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 STAGES = ("problems", "recording", "chains", "scores", "pairs", "run", "trials")
 _SUFFIXES = (".jsonl", ".jsonl.gz")
 _SHORTEST_PREFIX = 4
+
+Link = Artifact | Derivable
+"""Something with an id and a header that others were made from: here, or made by a command."""
 
 
 @define
@@ -62,11 +66,16 @@ class Workspace:
             return self._read[identifier]
         for path in self.paths(stage, short(identifier)):
             return self._keep(read_artifact(path, stage=stage), identifier)
-        message = (
-            f"{self.root}: holds no {stage} {short(identifier)}; restore the file or run the "
-            f"stage that makes it again"
-        )
+        name = short(identifier)
+        message = f"{self.root}: holds no {stage} {name}; restore the file or run the stage that "
+        message += "makes it again"
+        if identifier in read_manifest(self.root).listed:
+            message = f"{self.root}: {stage} {name} is not here; `fcpref remake {name}` makes it"
         raise ArtifactError(message)
+
+    def stage_of(self, identifier: str) -> str | None:
+        """Return the stage of an artifact that is here, or None when it is not."""
+        return next((one for one in STAGES if any(self.paths(one, short(identifier)))), None)
 
     def locate(self, text: str, *stages: str) -> Artifact:
         """Return an artifact named by a path or by the start of its id.
@@ -168,6 +177,11 @@ class Workspace:
                 f"{text}: no such file, and {self.root} holds no {wanted} whose id starts so; "
                 "give a path or the first digits of an id"
             )
+            listed = read_manifest(self.root).listed if digits else {}
+            if left_out := [one for one in listed.values() if short(one.id).startswith(prefix)]:
+                name = short(left_out[0].id)
+                message = f"{text}: {left_out[0].stage} {name} is not here; `fcpref remake {name}` "
+                message += "makes it"
             raise ArtifactError(message)
         if len(names) > 1:
             some = ", ".join(sorted(names)[:3])
@@ -211,19 +225,27 @@ def _source_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def ancestry(workspace: Workspace, artifacts: Iterable[Artifact]) -> list[Artifact]:
-    """Return artifacts and all that they were made from, as far as it is here; each once."""
-    found: dict[str, Artifact] = {}
-    waiting = list(artifacts)
+def ancestry(workspace: Workspace, artifacts: Iterable[Artifact]) -> list[Link]:
+    """Return artifacts and all that they were made from; each once, of its stage.
+
+    What is not here is what the manifest lists of it, and missing where it lists nothing.
+
+    Raises:
+        ArtifactError: one is damaged, or something is not here and the manifest cannot be read.
+    """
+    found: dict[str, Link] = {}
+    waiting: list[Link] = list(artifacts)
     while waiting:
         artifact = waiting.pop()
         if artifact.id in found:
             continue
         found[artifact.id] = artifact
         for parent in artifact.header.parents:
-            stage = next((s for s in STAGES if any(workspace.paths(s, short(parent)))), None)
+            stage = workspace.stage_of(parent)
             if stage is not None:
                 waiting.append(workspace.find(parent, stage))
+            elif entry := read_manifest(workspace.root).listed.get(parent):
+                waiting.append(entry)
     return sorted(found.values(), key=lambda a: (STAGES.index(a.header.stage), a.id))
 
 
