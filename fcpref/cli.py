@@ -203,19 +203,20 @@ def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option(
     "--complete",
-    type=click.Choice(["none", "whole", "prefix"]),
+    type=click.Choice(["none", "whole", "prefix", "each"]),
     default="none",
     show_default=True,
     help="Let the oracle complete problems that are not solved: whole, or from the longest useful "
-    "beginning. Such chains are marked and count for no model.",
+    "beginning; or each incorrect chain, in place of its last call. Such chains are marked and "
+    "count for no model.",
 )
 @click.option(
     "--policy",
     type=click.Choice(["shortest", "forward"]),
     default="shortest",
     show_default=True,
-    help="Of engine oracle: the shortest way, or all that follows until the answer is settled, "
-    "which takes no looking ahead.",
+    help="Of engine oracle, and of --complete each: the shortest way, or all that follows until "
+    "the answer is settled, which takes no looking ahead.",
 )
 @click.option(
     "--slips",

@@ -26,7 +26,7 @@ from fcpref.core.chains import (
 from fcpref.core.codec import LATER
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
-from fcpref.core.tasks import Completion, Policy, complete, find_task
+from fcpref.core.tasks import Completion, Policy, complete, corrected, find_task
 from fcpref.shell.engines.base import Engine, Request
 
 if TYPE_CHECKING:
@@ -47,9 +47,10 @@ class SamplePlan:
             last. Empty leaves the engine's temperature.
         until_both: sample a problem only until it has both a correct and an incorrect chain, at
             most `samples` times.
-        complete: what the oracle does for problems that have no correct chain then; its chains are
-            marked (`Chain.completed_from`) and come after the model's.
-        policy: of engine `oracle`.
+        complete: what the oracle does for problems that have no correct chain then, or for each
+            incorrect chain; its chains are marked (`Chain.completed_from`) and come after the
+            model's.
+        policy: of engine `oracle`, and of the oracle that goes on with ``each`` chain.
         slips: of engine `oracle`: the probability that a failed call goes before one of its own.
     """
 
@@ -124,6 +125,9 @@ class _Sampler:
         self._verdicts: dict[str, set[bool]] = {name: set() for name in self._problems}
         self._source = _source(engine)
         self._plan, self._on_chain, self._watch = plan, on_chain, watch
+        if plan.complete == "each" and plan.policy != "shortest":
+            for task in {problem.task for problem in self._problems.values()}:
+                find_task(task).onward(plan.policy)  # refuses now what it would when all is sampled
 
     def first(self) -> Iterable[Request]:
         """Begin every chain that waits for no other."""
@@ -152,6 +156,10 @@ class _Sampler:
             ]
             yield from own
             asked = any(chain.turns for chain in own)
+            if self._plan.complete == "each" and asked:
+                task, plan = find_task(problem.task), self._plan
+                yield from corrected(task, problem, own, plan.limits, plan.policy)
+                continue
             if self._plan.complete != "none" and asked and True not in self._verdicts[name]:
                 task = find_task(problem.task)
                 made = complete(task, problem, own, self._plan.limits, self._plan.complete)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fcpref.core.chains import Limits, Reply, advance, begin, finish
 from fcpref.core.functions import FailureCode, translate
-from fcpref.core.tasks import TASKS, complete, find_task
+from fcpref.core.tasks import TASKS, complete, corrected, find_task
 
 LIMITS = Limits(failures=6)
 DEDUCTION, WORD = find_task("fol.deduction"), find_task("math.word")
@@ -95,6 +95,43 @@ def test_the_oracle_does_not_call_what_is_withheld():
         assert made is None or made.without == (withheld,)
 
 
+def test_a_stuck_chain_is_gone_on_with_after_its_own_failed_calls():
+    solution = DEDUCTION.oracle(DEEP)
+    wrong = "ApplyRule(rule='no such rule', fact='none')"
+    stuck = chain_of(DEDUCTION, DEEP, (solution[0], wrong, "no", wrong), limits=Limits(failures=3))
+    right = chain_of(DEDUCTION, DEEP, solution, sample=1)
+    hasty = chain_of(DEDUCTION, DEEP, (*solution[:2], "Answer(value='Unknown')"), sample=2)
+    again = evolve(stuck, sample=3)
+    made = corrected(DEDUCTION, DEEP, [stuck, right, hasty, again], Limits(failures=3))
+    assert [said(one) for one in made] == [
+        [solution[0], wrong, "no", *solution[1:]],
+        list(solution),
+    ]
+    assert [(one.sample, one.completed_from, one.source) for one in made] == [
+        (4, 3, "m+oracle"),
+        (5, 2, "m+oracle"),
+    ]
+    assert complete(DEDUCTION, DEEP, [stuck], LIMITS, "each") is None
+
+
+def test_a_chain_is_gone_on_with_by_the_policy_that_is_asked_for():
+    made = (DEDUCTION.generate({"max_depth": 5}, 0, "train", index) for index in range(60))
+    problem = next(
+        one for one in made if len(DEDUCTION.oracle(one)) < len(DEDUCTION.solution(one, "forward"))
+    )
+    chain = chain_of(DEDUCTION, problem, ("no", "no"), limits=Limits(failures=2))
+    for policy in ("shortest", "forward"):
+        (one,) = corrected(DEDUCTION, problem, [chain], LIMITS, policy)
+        assert said(one) == ["no", *DEDUCTION.solution(problem, policy)]
+
+
+def test_a_chain_without_room_for_the_oracle_stays_as_it_is():
+    solution = DEDUCTION.oracle(DEEP)
+    limits = Limits(calls=len(solution))
+    chain = chain_of(DEDUCTION, DEEP, ("no", "Reasoning(thought='hm')", "no", "no", "no"))
+    assert corrected(DEDUCTION, DEEP, [chain], limits) == ()
+
+
 replies = st.lists(st.integers(-3, 6), max_size=8)
 
 
@@ -123,3 +160,8 @@ def test_whatever_a_model_did_the_completed_chain_is_correct(name, grammar, pick
             assert state.stop is None
             state = advance(state, Reply(text=turn.reply, tokens=turn.tokens))
         assert state.turns == made.turns
+    for made in corrected(task, problem, chains, LIMITS):
+        assert task.score(made, problem).correct
+        at = made.completed_from
+        assert any(made.turns[:at] == chain.turns[:-1] for chain in chains if chain.turns)
+        assert all(turn.outcome.code is None for turn in made.turns[at:])

@@ -17,7 +17,7 @@ from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
 from fcpref.core.training import SftSpec
-from fcpref.errors import EndpointError
+from fcpref.errors import EndpointError, UsageError
 from fcpref.shell import stages
 from fcpref.shell.engines.oracle import OracleEngine
 from fcpref.shell.logs import stage_log
@@ -167,6 +167,35 @@ def test_only_problems_that_are_never_solved_are_completed_and_the_chain_is_mark
     )
     assert [turn.reply for turn in made.turns] == list(TASK.oracle(PROBLEMS[3]))
     assert {chain.source for chain in chains if chain.own} == {"openai:scripted"}
+
+
+def test_each_incorrect_chain_is_gone_on_with_where_that_is_asked_for():
+    chains = sampled(SCRIPTS, evolve(PLAN, complete="each"))
+    own = [chain for chain in chains if chain.own]
+    made = [chain for chain in chains if not chain.own]
+    wrong = {
+        (chain.problem, tuple(turn.reply for turn in chain.turns[:-1]))
+        for chain in own
+        for problem in PROBLEMS
+        if chain.problem == problem_id(problem) and not TASK.score(chain, problem).correct
+    }
+    assert len(wrong) > 3
+    assert {
+        (one.problem, tuple(turn.reply for turn in one.turns[: one.completed_from])) for one in made
+    } == wrong
+    assert all(
+        TASK.score(one, problem).correct
+        for one in made
+        for problem in PROBLEMS
+        if one.problem == problem_id(problem)
+    )
+
+
+def test_a_policy_that_a_task_has_not_is_refused_before_anything_is_sampled():
+    story = find_task("math.word").exemplars[0].problem
+    plan = evolve(PLAN, complete="each", policy="forward")
+    with pytest.raises(UsageError, match=r"math.word has no oracle for policy 'forward'"):
+        sample_chains([story], Silent(), plan)
 
 
 class Silent:

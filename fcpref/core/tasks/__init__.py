@@ -1,7 +1,7 @@
 """Tasks: a family of problems with its functions, worked examples, oracle and support rule."""
 
 from fcpref.core.tasks.catalog import TASKS, find_task
-from fcpref.core.tasks.completion import Completion, complete
+from fcpref.core.tasks.completion import Completion, complete, corrected
 from fcpref.core.tasks.rewriting import Drop, rewritten
 from fcpref.core.tasks.slips import with_slips
 from fcpref.core.tasks.task import (
@@ -25,6 +25,7 @@ __all__ = [
     "Rewrites",
     "Task",
     "complete",
+    "corrected",
     "exemplars_of",
     "find_task",
     "rewritten",

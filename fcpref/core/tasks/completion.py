@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from fcpref.core.chains import Reply, advance, begin, finish
+from fcpref.core.chains import Reply, advance, begin, finish, retrace
 from fcpref.core.functions import FailureCode, translate
 
 if TYPE_CHECKING:
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
     from fcpref.core.chains import Chain, ChainState, Limits
     from fcpref.core.problems import Problem
-    from fcpref.core.tasks.task import Task
+    from fcpref.core.tasks.task import Policy, Task
 
-Completion = Literal["none", "whole", "prefix"]
+Completion = Literal["none", "whole", "prefix", "each"]
 """How a problem without a correct chain is completed: ``whole`` by the oracle's chain, ``prefix``
 by the longest beginning of a model's chain that the answer rests on, and the oracle from there on;
-where there is no such beginning, whole."""
+where there is no such beginning, whole. ``each`` is about chains, not problems: every incorrect one
+is gone on with from its last call, the failed ones before it included (see `corrected`)."""
 
 
 def complete(
@@ -34,13 +35,13 @@ def complete(
         problem: the problem.
         chains: the model's, at least one, all sampled with the same functions and grammar.
         limits: that they were sampled within; they hold for the completed chain too.
-        how: see `Completion`.
+        how: see `Completion`; of ``each`` there is `corrected`.
 
     Returns:
         The chain, numbered after the model's own, or None: nothing is to be completed, or the
         oracle finds no correct chain within the limits and with the functions on offer.
     """
-    if how == "none":
+    if how in {"none", "each"}:
         return None
     first = chains[0]
     toolbox = task.toolbox.without(first.without)
@@ -51,6 +52,48 @@ def complete(
         return None
     sample = 1 + max(chain.sample for chain in chains)
     return finish(state, f"{first.source}+oracle", sample, completed_from=at)
+
+
+def corrected(
+    task: Task,
+    problem: Problem,
+    chains: Sequence[Chain],
+    limits: Limits,
+    policy: Policy = "shortest",
+) -> tuple[Chain, ...]:
+    """Return a model's incorrect chains as they would be with the oracle in place of the last call.
+
+    What made a chain stop was its last call: one failure too many, or a wrong answer. The failed
+    calls before it stay, so that a student sees its own, and what would have been right after them
+    (Ross et al., "A Reduction of Imitation Learning", arXiv 1011.0686).
+
+    Args:
+        task: the problem's.
+        problem: the problem.
+        chains: the model's own, at least one.
+        limits: that they were sampled within; they hold for the corrected chains too.
+        policy: how the oracle goes on.
+
+    Returns:
+        Correct chains, numbered after the model's own; chains of the same calls give one.
+    """
+    found: dict[tuple[str, ...], Chain] = {}
+    first = 1 + max(chain.sample for chain in chains)
+    for chain in chains:
+        if not chain.turns or task.score(chain, problem).correct:
+            continue
+        kept = chain.turns[:-1]
+        state = begin(task.toolbox.without(chain.without), problem, (), limits, chain.grammar)
+        state = retrace(state, kept)
+        whole = task.resume is None and policy == "shortest"
+        state = _followed(
+            state, task.oracle(problem) if whole else task.onward(policy)(state.memory)
+        )
+        if task.score_state(state).correct:
+            source, sample = f"{chain.source}+oracle", first + len(found)
+            made = finish(state, source, sample, completed_from=len(kept))
+            found.setdefault(tuple(turn.reply for turn in kept), made)
+    return tuple(found.values())
 
 
 def _onward(
