@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from attrs import evolve, field, frozen
-from attrs.validators import ge, le
+from attrs.validators import ge, le, lt
 
 from fcpref.core.chains import STUDENT, Limits, PromptSpec
 from fcpref.core.codec import structure
 from fcpref.core.pairs import PairSpec
-from fcpref.core.tasks import Completion
+from fcpref.core.tasks import Completion, Policy
 from fcpref.core.training import DEFAULT_RECIPE, DpoSpec, SftSpec, find_recipe
 from fcpref.errors import CodecError, UsageError
 from fcpref.shell.settings import changed
@@ -38,7 +38,9 @@ class Source:
         prompt: how problems are shown, of chains that are sampled live.
         temperatures: a ladder in place of `temperature` (see `SamplePlan`).
         until_both: sample a problem only until it has a correct and an incorrect chain.
-        complete: whether the oracle completes problems that are not solved.
+        complete: whether the oracle completes problems that are not solved, or each chain.
+        policy: how the oracle goes about it.
+        slips: how often a failed call goes before one of its own.
         engine: who is sampled live; empty where nobody is, as for the student's own chains, whose
             model is known. A server's key is read from FCPREF_API_KEY.
         model: its name; of engine ``openai`` the server's own name of it.
@@ -58,6 +60,8 @@ class Source:
     temperatures: tuple[float, ...] = ()
     until_both: bool = False
     complete: Completion = "none"
+    policy: Policy = "shortest"
+    slips: float = field(default=0.0, validator=[ge(0), lt(1)])
     engine: Literal["", "openai", "transformers", "oracle"] = ""
     model: str = ""
     endpoint: str = ""

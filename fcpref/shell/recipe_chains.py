@@ -67,6 +67,8 @@ def own_chains(workspace: Workspace, plan: Profile, student: str, number: int) -
         temperatures=source.temperatures,
         until_both=source.until_both,
         complete=source.complete,
+        policy=source.policy,
+        slips=source.slips,
     )
     sampling = Sampling(temperature=source.temperature, seed=seed)
     chains = stages.local_chains(workspace, problems, student, how, sampling)

@@ -149,7 +149,8 @@ def _supervised(workspace: Workspace, step: Step, way: Way) -> Way:
         problems = stages.make_problems(
             workspace, source.task, "train", source.count, source.seed, source.knobs
         )
-        data.append(stages.score(workspace, stages.oracle_chains(workspace, problems)))
+        chains = stages.oracle_chains(workspace, problems, policy=source.policy, slips=source.slips)
+        data.append(stages.score(workspace, chains))
     return _trained(workspace, WARM_START, data, plan.sft, way)
 
 

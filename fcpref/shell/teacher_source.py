@@ -56,6 +56,8 @@ def _sampled(workspace: Workspace, source: Source, limits: Limits) -> Artifact:
             temperatures=source.temperatures,
             until_both=source.until_both,
             complete=source.complete,
+            policy=source.policy,
+            slips=source.slips,
         ),
         sampling=Sampling(temperature=source.temperature, seed=source.seed),
     )

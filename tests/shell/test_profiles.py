@@ -59,6 +59,9 @@ def test_a_profile_says_how_problems_are_shown(tmp_path):
 
 def test_a_profile_says_how_chains_are_sampled(tmp_path):
     text = '[own]\ntemperatures = [0, 0.8]\nuntil_both = true\ncomplete = "prefix"\n'
+    told = '[oracle]\npolicy = "forward"\nslips = 0.1\n'
+    oracle = load_profile(own(tmp_path, told)).oracle
+    assert (oracle.policy, oracle.slips) == ("forward", 0.1)
     source = load_profile(own(tmp_path, text)).own
     assert (source.temperatures, source.until_both, source.complete) == ((0.0, 0.8), True, "prefix")
 

@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from fcpref.core.canon import short
-from fcpref.core.chains import STUDENT, Limits, Reply
+from fcpref.core.chains import STUDENT, Chain, Limits, Reply
 from fcpref.core.evaluation import Trial
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
@@ -274,3 +274,21 @@ def test_supervised_training_needs_its_table_or_an_adapter(profile):
         check(plan)
     check(evolve(plan, warm_start="fol-warm-start"))
     check(evolve(plan, recipe="paper"))
+
+
+def test_the_profiles_policy_reaches_oracle_and_students_chains(root, profile):
+    how = 'policy = "forward"\nslips = 0.5'
+    path = profile(
+        first='recipe = "sft+dpo"',
+        oracle=("count = 4\n", f"count = 4\n{how}\n"),
+        own=("samples = 2\n", 'samples = 2\ncomplete = "each"\npolicy = "forward"\n'),
+    )
+    run_profile(path, root, quiet=True)
+    chains = [read_artifact(one, stage="chains") for one in (root / "local/chains").glob("*")]
+    (oracle,) = (one for one in chains if one.header.spec["identity"] == {"engine": "oracle"})
+    assert (oracle.header.spec["policy"], oracle.header.spec["slips"]) == ("forward", 0.5)
+    assert any(t.outcome.code for chain in oracle.values(Chain) for t in chain.turns)
+    own = [one for one in chains if one.header.spec.get("complete") == "each"]
+    assert own
+    assert all(one.header.spec["policy"] == "forward" for one in own)
+    assert verify(root).differences == ()
