@@ -339,7 +339,7 @@ def test_an_unknown_recipe_is_one_line_that_lists_those_there_are(fcpref):
 def test_recipes_are_listed_with_where_they_come_from(fcpref, made):
     shown = fcpref("recipes").stdout
     rows = made("recipes")
-    assert [row["name"] for row in rows] == ["paper", "sft", "sft+dpo", "rounds"]
+    assert [row["name"] for row in rows] == ["paper", "sft", "sft+dpo", "rounds", "corrections"]
     assert all(row["name"] in shown and row["source"] in shown for row in rows)
 
 

@@ -95,7 +95,7 @@ def _round_table(way: Way, title: str) -> Table:
                 str(len(scored)),
                 wording.share(correct / len(scored)) if scored else "",
                 str(len(solved)),
-                str(one.pairs.header.count),
+                str(one.pairs.header.count) if one.pairs else "",
                 str(record.rows if record else 0),
                 str(record.steps if record else 0),
             )

@@ -19,6 +19,8 @@ from fcpref.shell.settings import changed
 
 FOLDER = Path(__file__).parent.parent / "profiles"
 DEFAULT = "laptop"
+_GENTLE = 3e-4
+"""A learning rate at which an adapter goes on that can do something already."""
 # Recordings stand for the warm start and the base in the evaluation, so these are one for all.
 _SAME = ("name", "student", "recipe", "warm_start", "evaluation")
 
@@ -123,6 +125,8 @@ class Profile:
             one of them it is that one.
         pairs: how pairs are drawn.
         dpo: preference training.
+        corrections: supervised training on the student's own chains, corrected by the oracle; as
+            ``[sft]`` says, one epoch at a lower rate, unless a table ``[corrections]`` says more.
         evaluation: the held-out problems.
     """
 
@@ -138,6 +142,7 @@ class Profile:
     paired: tuple[Literal["teacher", "own"], ...] = ("teacher", "own")
     pairs: PairSpec = field(factory=PairSpec)
     dpo: DpoSpec = field(factory=DpoSpec)
+    corrections: SftSpec = field(factory=SftSpec)
     evaluation: EvaluationPlan = field(factory=EvaluationPlan)
 
 
@@ -179,14 +184,22 @@ def load_profile(name: str | None, recipe: str | None = None) -> Profile:
 
 def _profile(path: Path, given: dict[str, Any]) -> Profile:
     data = dict(given)
-    # Unlike other tables these two change some fields of values whose others keep their defaults.
+    # Unlike other tables these change some fields of values whose others keep their defaults.
     sft = _flat(_table(data, "sft", path)) if "sft" in data else None
     dpo = _flat(_table(data, "dpo", path))
+    corrections = _flat(_table(data, "corrections", path))
     try:
         profile = structure({"name": path.stem, **data}, Profile)
         supervised = None if sft is None else changed(SftSpec(), sft)
         find_recipe(profile.recipe)
-        return evolve(profile, sft=supervised, dpo=changed(DpoSpec(), dpo))
+        return evolve(
+            profile,
+            sft=supervised,
+            dpo=changed(DpoSpec(), dpo),
+            corrections=changed(
+                evolve(supervised or SftSpec(), learning_rate=_GENTLE, epochs=1), corrections
+            ),
+        )
     except (CodecError, UsageError) as error:
         raise UsageError(f"{path}: {error}") from None
 

@@ -48,13 +48,13 @@ class Round:
     Attributes:
         number: from 1.
         own: scores of the student's chains, sampled before the round's training.
-        pairs: what was made of them.
+        pairs: what was made of them, where preferences are trained.
         run: the training, if there were pairs enough.
     """
 
     number: int
     own: tuple[Artifact, ...]
-    pairs: Artifact
+    pairs: Artifact | None
     run: Artifact | None
 
 
@@ -136,6 +136,8 @@ def _paired(step: Step, plan: Profile) -> tuple[ChainSource, ...]:
 def _supervised(workspace: Workspace, step: Step, way: Way) -> Way:
     """Train on correct chains, or take the adapter that came of it earlier."""
     plan = way.plan
+    if "own" in step.chains:
+        return _corrected(workspace, step, way)
     if plan.warm_start:
         folder = workspace.root / "adapters" / plan.warm_start
         return _reached(way, WARM_START, folder)
@@ -152,6 +154,24 @@ def _supervised(workspace: Workspace, step: Step, way: Way) -> Way:
         chains = stages.oracle_chains(workspace, problems, policy=source.policy, slips=source.slips)
         data.append(stages.score(workspace, chains))
     return _trained(workspace, WARM_START, data, plan.sft, way)
+
+
+def _corrected(workspace: Workspace, step: Step, way: Way) -> Way:
+    """Train on the student's own chains, each incorrect one gone on with by the oracle."""
+    plan = way.plan
+    # Recorded ones are of another student, or were not corrected.
+    asked = evolve(plan, own=evolve(plan.own, recordings=(), complete="each"))
+    rounds = plan.rounds if step.each_round else 1
+    for number in range(1, rounds + 1):
+        label = f"round {number}"
+        workspace.progress.note(f"2/5 student: its own chains, corrected, {label} of {rounds}")
+        own = own_chains(workspace, asked, way.model, number)
+        workspace.progress.note(f"4/5 supervised training on them, {label} of {rounds}")
+        way = evolve(way, own=(*way.own, *own))
+        way = _trained(workspace, label, own, plan.corrections, way)
+        done = Round(number=number, own=tuple(own), pairs=None, run=way.runs[-1])
+        way = evolve(way, rounds=(*way.rounds, done))
+    return way
 
 
 def _preferred(workspace: Workspace, step: Step, way: Way) -> Way:

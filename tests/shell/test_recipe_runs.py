@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import get_args
 
 import pytest
@@ -12,6 +13,7 @@ from fcpref.core.canon import short
 from fcpref.core.chains import STUDENT, Chain, Limits, Reply
 from fcpref.core.evaluation import Trial
 from fcpref.core.problems import Problem, problem_id
+from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
 from fcpref.core.training import RECIPES, RunRecord, StepKind
 from fcpref.errors import PairError, UsageError
@@ -64,7 +66,7 @@ count = 3
 knobs.max_depth = 1
 
 [evaluation.limits]
-calls = 3
+calls = 6
 tokens = 60
 reply_tokens = 12
 """
@@ -144,23 +146,25 @@ def test_recipes_are_put_side_by_side_and_share_what_they_have_in_common(root, p
     outcome = run_profile(path, root, recipes=[*RECIPES], quiet=True)
 
     assert [*outcome.adapters] == [*RECIPES]
-    assert outcome.adapter == outcome.adapters["rounds"]
-    assert len({*outcome.adapters.values()}) == 4
-    # One supervised run; the first round's preference training is that of sft+dpo.
-    assert sorted(record.kind for record in runs(root)) == ["dpo"] * 3 + ["sft"]
-    # The base and four results, three problems, a greedy chain and four sampled ones each.
+    assert outcome.adapter == outcome.adapters["corrections"]
+    assert len({*outcome.adapters.values()}) == 5
+    # One warm start; the first round's preference training is that of sft+dpo.
+    assert sorted(record.kind for record in runs(root)) == ["dpo"] * 3 + ["sft"] * 3
+    # The base and five results, three problems, a greedy chain and four sampled ones each.
     trials = artifacts(root, "trials")
-    assert sum(len(one.values(Trial)) for one in trials) == 5 * 3 * 5
+    assert sum(len(one.values(Trial)) for one in trials) == 6 * 3 * 5
     compared = [line.partition(":")[0] for line in outcome.text.splitlines() if " -> " in line]
     assert [one for one in compared if "sampled" not in one] == [
         *(f"base -> {name}" for name in RECIPES),
-        *(f"sft -> {name}" for name in ("paper", "sft+dpo", "rounds")),
+        *(f"sft -> {name}" for name in ("paper", "sft+dpo", "rounds", "corrections")),
     ]
     report = (outcome.report / "report.md").read_text()
     assert "Recipes side by side" in report
     assert all(recipe.source in report for recipe in RECIPES.values())
     # Of the chains that sft+dpo may pair, the profile takes the student's own.
-    assert "| sft+dpo | SFT on oracle and teacher chains; DPO on own chains " in report
+    assert re.search(
+        r"\| sft\+dpo +\| SFT on oracle and teacher chains; DPO on own chains ", report
+    )
     assert not verify(root / "local").differences
 
     again = stages.rewrite_report(Workspace(root))
@@ -193,6 +197,28 @@ def test_each_round_goes_on_from_the_one_before_with_new_problems(root, profile)
     assert all(one.seconds is not None and one.seconds > 0 for one in costs)
     (root / "local" / "logs" / "run.jsonl").unlink()
     assert [one.seconds for one in costs_of(workspace, way.model)] == [None] * 3
+
+
+@pytest.mark.usefixtures("cache")
+def test_corrections_are_of_the_students_own_chains_as_it_is_in_each_round(root, profile):
+    workspace = Workspace(root)
+    way = follow(workspace, load_profile(profile(), "corrections"))
+
+    sft, first, second = (one.values(RunRecord)[0] for one in way.runs)
+    assert [one.kind for one in (sft, first, second)] == ["sft"] * 3
+    assert (first.start, second.start) == (sft.adapter, first.adapter)
+    assert first.spec["learning_rate"] == 3e-4
+    for one, record in zip(way.rounds, (first, second), strict=True):
+        (own,) = one.own
+        assert record.data == (own.id,)
+        corrected = [item for item in own.values(ScoredChain) if not item.chain.own]
+        assert corrected
+        assert all(item.score.correct for item in corrected)
+        assert any(t.outcome.code for item in corrected for t in item.chain.turns)
+        assert one.pairs is None
+    assert not way.pairs
+    table = pipeline_tables.tables(workspace, [way])[1]
+    assert [row[0] for row in table.rows] == ["1", "2"]
 
 
 @pytest.mark.usefixtures("cache")
@@ -279,9 +305,9 @@ def test_supervised_training_needs_its_table_or_an_adapter(profile):
 def test_the_profiles_policy_reaches_oracle_and_students_chains(root, profile):
     how = 'policy = "forward"\nslips = 0.5'
     path = profile(
-        first='recipe = "sft+dpo"',
+        first='recipe = "corrections"',
         oracle=("count = 4\n", f"count = 4\n{how}\n"),
-        own=("samples = 2\n", 'samples = 2\ncomplete = "each"\npolicy = "forward"\n'),
+        own=("samples = 2\n", 'samples = 2\npolicy = "forward"\n'),
     )
     run_profile(path, root, quiet=True)
     chains = [read_artifact(one, stage="chains") for one in (root / "local/chains").glob("*")]

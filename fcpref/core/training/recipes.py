@@ -28,7 +28,8 @@ class Step:
     Attributes:
         kind: sft or dpo.
         chains: whose chains are trained on: the oracle's, the teacher's, or the student's own,
-            sampled from what the steps before came to. Of several, the profile may take some.
+            sampled from what the steps before came to; an sft step has the oracle correct those.
+            Of several, the profile may take some.
         pairs: the builders that pair them, see `Origin`; empty leaves that to the profile.
         each_round: whether the step is done once a round, each time on the policy that the round
             before came to, with chains sampled anew from it. That policy is the reference too.
@@ -121,6 +122,14 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "2312.16682), Self-Rewarding Language Models (Yuan et al. 2024, arXiv "
                 "2401.10020), and, on verified reasoning with a likelihood term, Iterative "
                 "Reasoning Preference Optimization (Pang et al. 2024, arXiv 2404.19733).",
+            ),
+            Recipe(
+                name="corrections",
+                summary="supervised training, then rounds of it on the student's own chains, with "
+                "the oracle in place of the call that each incorrect one ended by",
+                steps=(_WARM_UP, Step(kind="sft", chains=("own",), each_round=True)),
+                source="DAgger (Ross, Gordon and Bagnell 2011, arXiv 1011.0686): a student is "
+                "trained on what an expert does where the student itself has come to.",
             ),
         )
     }
