@@ -18,8 +18,9 @@ from fcpref.core.pairs import PreferencePair, trl_row
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, judged_replies
+from fcpref.shell.adapters import to_train
 from fcpref.shell.models import ModelName, load_tokenizer, resolve
-from fcpref.shell.train import TrainingJob, _adapted, _encoded
+from fcpref.shell.train import TrainingJob, _encoded
 
 if TYPE_CHECKING:
     from fcpref.shell.models import ResolvedModel
@@ -83,7 +84,7 @@ def dpo(name: str, setting: Setting) -> Row:
     spec = DpoSpec(batch=setting.batch, max_tokens=1_024, sft_weight=0.0)
     job = TrainingJob(student=resolved, problems=problems, data=(), out=Path())
     tokenizer = load_tokenizer(resolved)
-    ours_model = _adapted(resolved, spec)
+    ours_model = to_train(resolved, spec)
     import fcpref.shell.trl_trainers  # noqa: F401 - loading libraries is no training
 
     rows: list[Any] = []

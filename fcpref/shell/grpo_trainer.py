@@ -21,6 +21,7 @@ from fcpref.core.scores import Score, Verdict
 from fcpref.core.seeds import derive_seed
 from fcpref.core.tasks import find_task
 from fcpref.core.training import reward
+from fcpref.shell.adapters import base_of
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.engines.transformers import TransformersEngine
 from fcpref.shell.resuming import Resuming
@@ -83,7 +84,7 @@ class Rollouts:
         training = model.training
         model.eval()
         try:
-            sampled = self._sampled(_base_of(model), prompts, trainer.state.global_step)
+            sampled = self._sampled(base_of(model), prompts, trainer.state.global_step)
         finally:
             model.train(training)
         scores = [
@@ -174,11 +175,6 @@ def summary(history: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, fl
         if first and last and not never:
             found[str(name)] = (_mean(first), _mean(last))
     return found
-
-
-def _base_of(model: Any) -> Any:  # noqa: ANN401
-    """Return the model inside of PEFT's wrapper; its adapter stays active."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def _within(encoded: Encoded, limit: int) -> Encoded:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import torch
 from trl import SFTTrainer
 
 from fcpref.shell.packed_pairs import Batch, Scored, by_budget
+from fcpref.shell.passes import average_metrics, passes
 from fcpref.shell.resuming import Resuming
 
 if TYPE_CHECKING:
@@ -79,22 +79,19 @@ class PackedSFTTrainer(Resuming, SFTTrainer):
         """Run an optimizer step's passes; the loss is the mean over its trained tokens."""
         del num_items_in_batch
         model.train()
-        parts = self._prepare_inputs(inputs)["parts"]
+        parts: Any = self._prepare_inputs(inputs)["parts"]
         own = torch.tensor(sum(len(part["targets"]) for part in parts), device=self.args.device)
         # Processes' gradients are averaged, so each divides by the mean of what they train on.
         tokens = self.accelerator.reduce(own, "mean" if self.args.world_size > 1 else "sum")
         total = torch.zeros((), device=self.args.device)
         right = torch.zeros((), device=self.args.device)
-        for number, part in enumerate(parts, start=1):
-            last = number == len(parts)
-            alone = contextlib.nullcontext() if last else self.accelerator.no_sync(model)
-            with alone, self.compute_loss_context_manager():
-                found: Scored = model(
-                    input_ids=part["input_ids"],
-                    trained=(part["rows"], part["columns"], part["targets"]),
-                )
-                loss = -found.log_probs.sum() / tokens
-                self.accelerator.backward(loss)
+        for part in passes(self, model, parts):
+            found: Scored = model(
+                input_ids=part["input_ids"],
+                trained=(part["rows"], part["columns"], part["targets"]),
+            )
+            loss = -found.log_probs.sum() / tokens
+            self.accelerator.backward(loss)
             total += loss.detach()
             right += found.is_top1.sum()
         self._metrics["train"]["mean_token_accuracy"].append(right / own)
@@ -102,10 +99,7 @@ class PackedSFTTrainer(Resuming, SFTTrainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log the metrics' means over all processes."""
-        metrics = self._metrics["train"]
-        for name in sorted(metrics):
-            mean = torch.stack([torch.as_tensor(one) for one in metrics[name]]).float().mean()
-            metrics[name] = [float(self.accelerator.reduce(mean, "mean"))]
+        average_metrics(self)
         super().log(logs, start_time)
 
     def floating_point_ops(self, inputs: Any) -> int:  # noqa: ANN401

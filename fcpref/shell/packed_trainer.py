@@ -18,6 +18,7 @@ from fcpref.shell.packed_pairs import (
     collate,
     table,
 )
+from fcpref.shell.passes import average_metrics, passes
 from fcpref.shell.quantising import adapters_in_float32
 from fcpref.shell.resuming import Resuming
 
@@ -124,18 +125,13 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
         """Run an optimizer step's forward and backward passes, part by part."""
         del num_items_in_batch
         model.train()
-        parts = self._prepare_inputs(inputs)["parts"]
+        parts: Any = self._prepare_inputs(inputs)["parts"]
         pairs = sum(len(part["input_ids"]) for part in parts)
-        shares = [len(part["input_ids"]) / pairs for part in parts]
         total = torch.zeros((), device=self.args.device)
-        for number, (part, share) in enumerate(zip(parts, shares, strict=True), start=1):
-            # Gradients are exchanged between processes once, with the last part.
-            last = number == len(parts)
-            alone = contextlib.nullcontext() if last else self.accelerator.no_sync(model)
-            with alone, self.compute_loss_context_manager():
-                loss = self.compute_loss(model, part) * share  # type: ignore[no-untyped-call]
-                loss = loss / self.current_gradient_accumulation_steps
-                self.accelerator.backward(loss)
+        for part in passes(self, model, parts):
+            share = len(part["input_ids"]) / pairs
+            loss = self.compute_loss(model, part) * share  # type: ignore[no-untyped-call]
+            self.accelerator.backward(loss)
             total += loss.detach()
         return total
 
@@ -167,13 +163,9 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log the metrics' means over all processes."""
-        metrics = self._metrics["train"]
-        for name in sorted(metrics):
-            mean = torch.tensor(sum(metrics[name]) / len(metrics[name]))
-            whole = self.accelerator.reduce(mean.to(self.accelerator.device), "mean")
-            metrics[name] = [float(whole)]
+        average_metrics(self)
         for name in ("entropy", "logits/chosen", "logits/rejected"):
-            metrics.pop(name, None)  # are not computed
+            self._metrics["train"].pop(name, None)  # are not computed
         super().log(logs, start_time)
 
     def floating_point_ops(self, inputs: Any) -> int:  # noqa: ANN401

@@ -18,6 +18,7 @@ from fcpref.core.problems import problem_id
 from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, Probe, best_of, probe_of, stop_reason
 from fcpref.shell import processes
+from fcpref.shell.adapters import base_of
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.engines.transformers import TransformersEngine
 from fcpref.shell.random_states import random_state, set_random_state
@@ -158,12 +159,11 @@ class ProbeGuard(TrainerCallback):
 @contextmanager
 def _sampled(model: Any) -> Iterator[Any]:  # noqa: ANN401
     """Give the model to sample from; modes and random states are put back."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
     modes = [(module, module.training) for module in model.modules()]
     before = random_state()
     model.eval()
     try:
-        yield base
+        yield base_of(model)
     finally:
         for module, mode in modes:
             module.training = mode

@@ -7,11 +7,6 @@ RunRecord.
 
 from __future__ import annotations
 
-import json
-import re
-import shutil
-import tempfile
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,19 +30,18 @@ from fcpref.core.training import (
 )
 from fcpref.errors import ArtifactError, TrainingError
 from fcpref.shell import processes
+from fcpref.shell.adapters import CONFIG, WEIGHTS, save_adapter, to_train
 from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.models import (
-    TEMPLATE,
     ModelName,
     ResolvedModel,
-    load_model,
     public_base,
 )
 from fcpref.shell.probing import Probing
 from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import grammars_of, training_tokenizer
-from fcpref.shell.whole_models import is_whole, save_whole, whole_model
+from fcpref.shell.whole_models import is_whole, save_whole
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Chain, Encoded, PromptSpec
@@ -56,9 +50,6 @@ if TYPE_CHECKING:
     from fcpref.shell.probe_guard import ProbeGuard
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
-WEIGHTS = "adapter_model.safetensors"
-CONFIG = "adapter_config.json"
-_MAGNITUDE = "lora_magnitude_vector"
 
 
 @frozen(kw_only=True)
@@ -109,7 +100,7 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
     _refuse_other_folder(job.out)
     from fcpref.shell.trl_trainers import run_sft
 
-    model = _adapted(job.student, spec)
+    model = to_train(job.student, spec)
     guard = _guard(model, tokenizer, job, spec)
     result = run_sft(model, tokenizer, kept, spec, job.on_step, job.checkpoints, guard)
     return _finish(
@@ -145,7 +136,7 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     _refuse_other_folder(job.out)
     from fcpref.shell.trl_trainers import run_dpo
 
-    model = _adapted(job.student, spec)
+    model = to_train(job.student, spec)
     guard = _guard(model, tokenizer, job, spec)
     result = run_dpo(model, tokenizer, kept, spec, job.on_step, job.checkpoints, guard)
     return _finish(model, job, spec, kept, len(encoded), result, template, guard)
@@ -192,7 +183,7 @@ def train_grpo(problems: Sequence[Problem], spec: GrpoSpec, job: TrainingJob) ->
     from fcpref.shell.grpo_trainer import Rollouts
     from fcpref.shell.trl_trainers import run_grpo
 
-    model = _adapted(job.student, spec)
+    model = to_train(job.student, spec)
     rollouts = Rollouts(named, tokenizer, job.student.name, spec)
     result, logged = run_grpo(model, tokenizer, order, rollouts, spec, job.on_step, job.checkpoints)
     counts: dict[str, Any] = {
@@ -239,39 +230,6 @@ def _encoded(
     return encode_row(tokenizer, job.student.name, problem, chain, prompt, trained)
 
 
-def _adapted(student: ResolvedModel, spec: SftSpec | DpoSpec | GrpoSpec) -> Any:  # noqa: ANN401
-    """Load the student for training: all of it, its own adapter, or a fresh one on the base."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    processes.take_device()
-    lora = spec.lora
-    torch.manual_seed(spec.seed)
-    if spec.method == "full":
-        return whole_model(student)
-    quantised = lora.quantised == "nf4"
-    model = load_model(student, dtype=spec.dtype, trainable=True, quantised=quantised)
-    if student.adapter is not None:
-        return _frozen_below(model, lora.first_layer)
-    layers = model.config.num_hidden_layers
-    if lora.first_layer >= layers:
-        message = f"first_layer {lora.first_layer} is beyond the model's {layers} layers"
-        raise TrainingError(message)
-    config = LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=0.0,
-        use_rslora=lora.rank_stabilised,
-        use_dora=lora.dora,
-        target_modules=_linear_layers(model),
-        layers_to_transform=list(range(lora.first_layer, layers)),
-        task_type="CAUSAL_LM",
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PEFT asks transformers by a name that is going away
-        return get_peft_model(model, config)
-
-
 def _guard(
     model: Any,  # noqa: ANN401
     tokenizer: Any,  # noqa: ANN401
@@ -283,28 +241,6 @@ def _guard(
     from fcpref.shell.probe_guard import ProbeGuard
 
     return ProbeGuard(job.probing, spec, model, tokenizer, job.student)
-
-
-def _frozen_below(model: Any, first_layer: int) -> Any:  # noqa: ANN401
-    """Leave an adapter's lower layers as they are, so that a backward pass ends above them."""
-    for name, parameter in model.named_parameters():
-        found = re.search(r"\.layers\.(\d+)\.", name)
-        if found and int(found[1]) < first_layer:
-            parameter.requires_grad = False
-    return model
-
-
-def _linear_layers(model: Any) -> list[str]:  # noqa: ANN401
-    """Return the names of all linear layers but the output head (PEFT's "all-linear", by name)."""
-    from torch.nn import Linear
-
-    head = model.get_output_embeddings()
-    found = {
-        name.rpartition(".")[2]
-        for name, module in model.named_modules()
-        if isinstance(module, Linear) and module is not head
-    }
-    return sorted(found)
 
 
 def _finish(
@@ -336,7 +272,7 @@ def _finish(
         digest = save_whole(model, job.student, job.out, template)
     elif processes.is_first():
         own = {name: weight.cpu() for name, weight in weights.items()}
-        digest = _save(model, own, job, str(base), template)
+        digest = save_adapter(model, own, job.out, str(base), template)
     flat = [item for row in rows for item in row]
     return RunRecord(
         kind="sft" if isinstance(spec, SftSpec) else "dpo",
@@ -366,53 +302,3 @@ def _refuse_other_folder(out: Path) -> None:
         return
     message = f"{out}: exists and is no adapter folder; remove it or choose another --out"
     raise ArtifactError(message)
-
-
-def _save(
-    model: Any,  # noqa: ANN401
-    weights: Mapping[str, Any],
-    job: TrainingJob,
-    base: str,
-    template: str,
-) -> str:
-    """Write the adapter in bf16, whole or not at all, and return the hash of its weights.
-
-    DoRA's magnitudes stay in float32: rounding would take away most of what they have learnt.
-    """
-    import torch
-
-    published = ModelName.parse(base).published
-    try:
-        job.out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=job.out.parent, prefix=".writing-"))
-        try:
-            config = model.peft_config["default"]
-            config.base_model_name_or_path = published or base
-            # A set is written in the order of this process's hashes, and the file is hashed.
-            if isinstance(config.target_modules, set):
-                config.target_modules = sorted(config.target_modules)
-            model.save_pretrained(
-                temporary,
-                selected_adapters=["default"],
-                save_embedding_layers=False,
-                state_dict={
-                    name: one if _MAGNITUDE in name else one.to(torch.bfloat16)
-                    for name, one in weights.items()
-                },
-            )
-            (temporary / "fcpref.json").write_text(json.dumps({"base": base}, indent=1) + "\n")
-            if template:
-                (temporary / TEMPLATE).write_text(template, encoding="utf-8")
-            (temporary / "README.md").unlink(missing_ok=True)
-            temporary.chmod(0o755)
-            shutil.rmtree(job.out, ignore_errors=True)
-            temporary.replace(job.out)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        message = (
-            f"{job.out}: the adapter cannot be written ({error.strerror or error}); free space "
-            "and run again"
-        )
-        raise ArtifactError(message) from None
-    return file_hash(job.out / WEIGHTS)

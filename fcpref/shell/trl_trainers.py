@@ -20,6 +20,7 @@ from trl import DPOConfig, GRPOConfig, SFTConfig
 
 from fcpref.errors import TrainingError
 from fcpref.shell import processes
+from fcpref.shell.adapters import base_of
 from fcpref.shell.grpo_trainer import OnlineTrainer, Rollouts, summary
 from fcpref.shell.packed_pairs import (
     pack,
@@ -62,7 +63,7 @@ def run_sft(
     start = start_of(checkpoints, model)
     watch = _Watch(on_step, limit=math.inf)
     own = _own_batch(spec.batch)
-    score_trained_only(_base_of(model))
+    score_trained_only(base_of(model))
     with _quiet(), _any_shape(), _mixed(model), tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
             **_common(folder, spec, own, len(rows)), max_length=None, packing=False
@@ -95,7 +96,7 @@ def run_dpo(
     packed = [pack(*both) for both in rows]
     watch = _Watch(on_step, limit=spec.stop_below, beta=spec.beta)
     own = _own_batch(spec.batch)
-    score_trained_only(_base_of(model))
+    score_trained_only(base_of(model))
     with _quiet(), _any_shape(), _mixed(model), tempfile.TemporaryDirectory() as folder:
         arguments = DPOConfig(
             **_common(folder, spec, own, len(rows)),
@@ -231,10 +232,6 @@ class _Watch(TrainerCallback):
         return metrics, self.steps, self.stopped
 
 
-def _base_of(model: Any) -> Any:  # noqa: ANN401
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
-
-
 def _common(
     folder: str, spec: SftSpec | DpoSpec | GrpoSpec, batch: int, rows: int
 ) -> dict[str, Any]:
@@ -295,7 +292,7 @@ def _mixed(model: Any) -> Iterator[None]:  # noqa: ANN401
     if dora or first.device.type != "cuda" or first.dtype is not torch.bfloat16:
         yield
         return
-    base = _base_of(model)
+    base = base_of(model)
     forward = base.forward
 
     def mixed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -304,8 +301,11 @@ def _mixed(model: Any) -> Iterator[None]:  # noqa: ANN401
             return forward(*args, **kwargs)
 
     base.forward = mixed
-    with disable_input_dtype_casting(model):
-        yield
+    try:
+        with disable_input_dtype_casting(model):
+            yield
+    finally:
+        base.forward = forward
 
 
 @contextlib.contextmanager

@@ -28,12 +28,13 @@ from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
 from fcpref.core.training import GrpoSpec, LoraSpec, Reward, drawing_order, trained_replies
 from fcpref.errors import ModelError, TrainingError
+from fcpref.shell.adapters import WEIGHTS
 from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.grpo_trainer import Rollouts
 from fcpref.shell.models import ModelName, ResolvedModel, load_model, load_tokenizer, resolve
 from fcpref.shell.templates import render_chat
 from fcpref.shell.tokens import encode_chain
-from fcpref.shell.train import WEIGHTS, TrainingJob, train_grpo
+from fcpref.shell.train import TrainingJob, train_grpo
 from fcpref.shell.whole_models import weights_hash
 from tests.tiny_model import CHATML, QWEN, REWRITING, byte_tokenizer, save_tiny, tiny_llama
 

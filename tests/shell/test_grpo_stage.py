@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from fcpref.cli import main
 from fcpref.core.training import RunRecord
 from fcpref.shell import stages_models
+from fcpref.shell.adapters import WEIGHTS
 from fcpref.shell.models import ModelName, resolve
 from fcpref.shell.store import file_hash
-from fcpref.shell.train import WEIGHTS
 from fcpref.shell.workspace import Workspace
 from tests.command_line import made_by, refused
 from tests.tiny_model import CHATML, byte_tokenizer, save_tiny

@@ -15,11 +15,12 @@ from safetensors.torch import load_file
 from fcpref.core.training import LoraSpec
 from fcpref.errors import ArtifactError, ModelError
 from fcpref.shell import stages_models
+from fcpref.shell.adapters import WEIGHTS, to_train
 from fcpref.shell.engines.local import load_on
 from fcpref.shell.merging import merge_model
 from fcpref.shell.models import ModelName, load_model, load_tokenizer, resolve
 from fcpref.shell.store import file_hash
-from fcpref.shell.train import WEIGHTS, _adapted, train_dpo, train_sft
+from fcpref.shell.train import train_dpo, train_sft
 from fcpref.shell.whole_models import name_of
 from fcpref.shell.workspace import Workspace
 from tests.shell.test_resuming import Case
@@ -62,13 +63,13 @@ def test_a_variant_is_trained_saved_and_merged_to_the_same_model(data, tmp_path,
 def test_a_rank_stabilised_adapter_is_scaled_by_the_root_of_its_rank(data) -> None:
     scales = {
         next(m.scaling["default"] for m in model.modules() if hasattr(m, "lora_A"))
-        for model in (_adapted(data.student, evolve(SFT, lora=one)) for one in (LORA, STABLE))
+        for model in (to_train(data.student, evolve(SFT, lora=one)) for one in (LORA, STABLE))
     }
     assert scales == {8 / 4, 8 / math.sqrt(4)}
 
 
 def test_the_magnitudes_of_dora_are_trained_in_float32(data) -> None:
-    model = _adapted(data.student, evolve(SFT, lora=DORA, dtype="bfloat16"))
+    model = to_train(data.student, evolve(SFT, lora=DORA, dtype="bfloat16"))
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
     assert any("magnitude" in name for name in trained)
     assert {one.dtype for one in trained.values()} == {torch.float32}

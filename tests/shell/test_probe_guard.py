@@ -21,10 +21,11 @@ from fcpref.core.training import (
     probe_of,
 )
 from fcpref.errors import TrainingError
+from fcpref.shell.adapters import WEIGHTS
 from fcpref.shell.models import ModelName, load_model, resolve
 from fcpref.shell.probe_guard import ProbeGuard, _sampled
 from fcpref.shell.probing import Probing
-from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo
+from fcpref.shell.train import TrainingJob, train_dpo
 from tests.rote_student import Rote, rote_student
 from tests.shell.test_resuming import Case, Killed, drawn, stopping, trained
 from tests.shell.test_train import TASK, data, sft  # noqa: F401

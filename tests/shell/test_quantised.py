@@ -12,8 +12,9 @@ import torch
 from attrs import evolve
 from safetensors.torch import load_file
 
+from fcpref.shell.adapters import WEIGHTS, to_train
 from fcpref.shell.models import ModelName, load_model, resolve
-from fcpref.shell.train import WEIGHTS, _adapted, train_dpo, train_sft
+from fcpref.shell.train import train_dpo, train_sft
 from tests.shell.test_resuming import Case
 from tests.shell.test_train import DPO, LORA, SFT, data, masked_logp  # noqa: F401
 
@@ -32,7 +33,7 @@ def margin(data, student) -> float:
 def test_linear_layers_but_the_head_are_in_four_bits_and_adapters_in_float32(data) -> None:
     from bitsandbytes.nn import Linear4bit
 
-    model = _adapted(data.student, evolve(SFT, lora=QUANTISED))
+    model = to_train(data.student, evolve(SFT, lora=QUANTISED))
     layers = [one for one in model.modules() if isinstance(one, Linear4bit)]
     assert len(layers) == 7 * 2
     assert {one.weight.quant_type for one in layers} == {"nf4"}

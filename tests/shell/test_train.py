@@ -29,13 +29,14 @@ from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, LoraSpec, SftSpec, dpo_loss, trained_replies
 from fcpref.errors import ArtifactError, ModelError, TrainingError
+from fcpref.shell.adapters import WEIGHTS
 from fcpref.shell.models import ModelName, ResolvedModel, load_model, resolve
 from fcpref.shell.packed_pairs import pack, score_trained_only
 from fcpref.shell.packed_sft import PackedSFTTrainer, RowCollator, collate_rows
 from fcpref.shell.packed_trainer import PackedCollator, PackedDPOTrainer
 from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import Encoded, encode_chain
-from fcpref.shell.train import WEIGHTS, TrainingJob, train_dpo, train_sft
+from fcpref.shell.train import TrainingJob, train_dpo, train_sft
 from tests.masked_trl import MaskedCollator, MaskedDPOTrainer, preference_row, supervised_row
 from tests.tiny_model import CHATML, QWEN, byte_tokenizer, save_tiny
 
@@ -148,11 +149,11 @@ def trainer_of(
     import datasets
     from trl import DPOConfig
 
-    from fcpref.shell.train import _adapted
+    from fcpref.shell.adapters import to_train
 
     model = load_model(student, dtype="float32", trainable=True)
     if student.adapter is None:
-        model = _adapted(student, DPO).float()
+        model = to_train(student, DPO).float()
     arguments = DPOConfig(
         output_dir=str(folder),
         beta=0.3,
@@ -232,13 +233,13 @@ def test_packed_rows_take_the_same_way_as_trls_padded_rows(data, tmp_path, budge
     import datasets
     from trl import SFTConfig, SFTTrainer
 
-    from fcpref.shell.train import _adapted
+    from fcpref.shell.adapters import to_train
 
     rows = [row for both in data.rows(failed=False) for row in both]
     histories = []
     for packed in (True, False):
         torch.manual_seed(0)
-        model = _adapted(data.student, evolve(SFT, dtype="float32"))
+        model = to_train(data.student, evolve(SFT, dtype="float32"))
         arguments = SFTConfig(
             output_dir=str(tmp_path),
             max_length=None,
