@@ -161,7 +161,7 @@ def train(
     Run again after it was interrupted, it goes on from its last checkpoint.
     """
     from fcpref.core.training import DpoSpec, GrpoSpec, SftSpec
-    from fcpref.shell import stages_models
+    from fcpref.shell import stages_training
     from fcpref.shell.settings import changed, settings
     from fcpref.shell.stages_data import scores_of
     from fcpref.shell.whole_models import name_of
@@ -174,7 +174,7 @@ def train(
         found = [workspace.locate(one, stage) for one in data]
     specs = {"sft": SftSpec, "dpo": DpoSpec, "grpo": GrpoSpec}
     spec: Any = changed(specs[kind](), settings(changes))
-    done = stages_models.train(
+    done = stages_training.train(
         workspace, kind, found, student, spec, name=name, checkpoint_every=checkpoint_every
     )
     if done is not None:  # one of several processes tells of it

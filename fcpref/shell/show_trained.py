@@ -102,7 +102,7 @@ class TrainedItems:
     def _of_chain(self, item: ChainItem) -> Tokens:
         """Return the tokens of a chain as `train sft` takes it: only what worked, if it is correct.
 
-        See `stages_models.train`.
+        See `stages_training.train`.
         """
         chain, problem, score = item.chain, item.problem, item.score
         if problem is None or score is None:

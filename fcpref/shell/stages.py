@@ -16,7 +16,6 @@ from fcpref.shell.stages_models import (
     local_chains,
     make_trials,
     split_trials,
-    train,
 )
 from fcpref.shell.stages_pairs import pairs, problems_of
 from fcpref.shell.stages_report import (
@@ -25,6 +24,7 @@ from fcpref.shell.stages_report import (
     summaries_of,
     write_report,
 )
+from fcpref.shell.stages_training import train
 from fcpref.shell.verify import verify
 from fcpref.shell.workspace import Workspace
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from fcpref.cli import main
 from fcpref.core.training import RunRecord
-from fcpref.shell import stages_models
+from fcpref.shell import stages_training
 from fcpref.shell.adapters import WEIGHTS
 from fcpref.shell.models import ModelName, resolve
 from fcpref.shell.store import file_hash
@@ -70,7 +70,7 @@ def test_problems_become_an_adapter_and_its_run(
         (workspace.local / "checkpoints").iterdir()
     )
 
-    monkeypatch.setattr(stages_models, "train_grpo", None)  # would fail if it were called
+    monkeypatch.setattr(stages_training, "train_grpo", None)  # would fail if it were called
     assert made_by(fcpref(*words)) == made
     assert made_by(fcpref("verify"))["differences"] == []
 

@@ -17,7 +17,7 @@ from fcpref.cli import main
 from fcpref.core.chains import Message
 from fcpref.core.training import LoraSpec, SftSpec
 from fcpref.errors import ArtifactError, ModelError
-from fcpref.shell import stages, stages_models
+from fcpref.shell import stages, stages_models, stages_training
 from fcpref.shell.engines.base import Request, Sampling
 from fcpref.shell.engines.local import LocalModel
 from fcpref.shell.engines.openai import OpenAIEngine
@@ -47,9 +47,9 @@ def trained(workspace, tmp_path_factory):
     scores = stages.score(workspace, stages.oracle_chains(workspace, problems))
     base = tmp_path_factory.mktemp("base")
     save_tiny(base, byte_tokenizer([CHATML], size=400), scale=0.1)
-    first = stages_models.train(workspace, "sft", [scores], f"path:{base}", SPEC, name="first")
+    first = stages_training.train(workspace, "sft", [scores], f"path:{base}", SPEC, name="first")
     start = f"adapter:{first[1]}@path:{base}"
-    second = stages_models.train(workspace, "sft", [scores], start, SPEC, name="second")
+    second = stages_training.train(workspace, "sft", [scores], start, SPEC, name="second")
     test = stages.make_problems(workspace, "math.word", "test", 2)
     trials = stages_models.evaluate(workspace, f"adapter:{second[1]}@path:{base}", test)
     return {"base": base, "first": first, "second": second, "scores": scores, "trials": trials}

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from fcpref.core.training import LoraSpec
 from fcpref.errors import ArtifactError, ModelError
-from fcpref.shell import stages_models
+from fcpref.shell import stages_training
 from fcpref.shell.adapters import WEIGHTS, to_train
 from fcpref.shell.engines.local import load_on
 from fcpref.shell.merging import merge_model
@@ -194,7 +194,7 @@ def test_a_trained_model_is_found_again_while_its_weights_are_there(
     scores = workspace.find(made.rows["sft"], "scores")
 
     def trained(spec) -> Path:
-        done = stages_models.train(workspace, "sft", [scores], made.student, spec)
+        done = stages_training.train(workspace, "sft", [scores], made.student, spec)
         assert done is not None
         return done[1]
 
@@ -206,7 +206,7 @@ def test_a_trained_model_is_found_again_while_its_weights_are_there(
     assert adapter.parent == workspace.local / "adapters"
     assert name_of(adapter, made.student) == f"adapter:{adapter}@{made.student}"
     assert name_of(adapter, f"adapter:before@{made.student}").endswith(f"@{made.student}")
-    onto = stages_models.train(
+    onto = stages_training.train(
         workspace,
         "dpo",
         [workspace.find(made.rows["dpo"], "pairs")],
@@ -225,7 +225,7 @@ def test_a_trained_model_is_found_again_while_its_weights_are_there(
         again.append(_)
         raise InterruptedError
 
-    monkeypatch.setattr(stages_models, "train_sft", train)
+    monkeypatch.setattr(stages_training, "train_sft", train)
     assert trained(spec) == folder
     assert not again
     weights = folder / "model.safetensors"

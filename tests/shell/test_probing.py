@@ -18,7 +18,7 @@ from fcpref.errors import UsageError
 from fcpref.shell import stages
 from fcpref.shell.probing import pinned, probing
 from fcpref.shell.progress import Progress
-from fcpref.shell.stages_models import train
+from fcpref.shell.stages_training import train
 from fcpref.shell.workspace import Workspace
 from tests.rote_student import ROTE, played
 from tests.training_runs import Data, training_data

@@ -23,8 +23,8 @@ from fcpref.shell.engines.oracle import OracleEngine
 from fcpref.shell.logs import stage_log
 from fcpref.shell.pipeline_tables import chain_table
 from fcpref.shell.sampling import SamplePlan, sample_chains
-from fcpref.shell.stages_models import _rows, _sources
 from fcpref.shell.stages_prompts import compare_prompts
+from fcpref.shell.stages_training import _rows, _sources
 from fcpref.shell.workspace import Workspace
 
 TASK = find_task("fol.deduction")

@@ -24,7 +24,7 @@ from fcpref.errors import (
     TrainingError,
     UsageError,
 )
-from fcpref.shell import stages, stages_models
+from fcpref.shell import stages, stages_training
 from fcpref.shell.engines.oracle import OracleEngine
 from fcpref.shell.logs import stage_log, without_secrets
 from fcpref.shell.models import ResolvedModel
@@ -322,7 +322,7 @@ def test_held_out_problems_are_found_by_lint_and_refused_by_training(workspace, 
     made = stages.pairs(workspace, [scores], PairSpec())
 
     assert {"held_out"} == {finding.rule for finding in stages.lint_pairs(workspace, made)}
-    rows = stages_models._rows
+    rows = stages_training._rows
     with stage_log(workspace.local / "logs", "run") as log:
         with pytest.raises(PairError, match="held_out"):
             rows(workspace, [made], log, student, DpoSpec())
@@ -430,7 +430,7 @@ def trainer(monkeypatch, tmp_path):
     """Training that writes a file; returns the rows of each run."""
     runs = []
     resolved = ResolvedModel(name="hub:a/b", folder=tmp_path, revision="c0ffee")
-    monkeypatch.setattr(stages_models, "resolve", lambda *_: resolved)
+    monkeypatch.setattr(stages_training, "resolve", lambda *_: resolved)
 
     def train_sft(rows, spec, job):
         runs.append(rows)
@@ -453,7 +453,7 @@ def trainer(monkeypatch, tmp_path):
             adapter=file_hash(job.out / "adapter_model.safetensors"),
         )
 
-    monkeypatch.setattr(stages_models, "train_sft", train_sft)
+    monkeypatch.setattr(stages_training, "train_sft", train_sft)
     return runs
 
 
@@ -491,7 +491,7 @@ def test_checkpoints_are_of_one_run_and_go_when_its_adapter_is_there(
     workspace, scores, monkeypatch
 ):
     seen = []
-    real = stages_models.train_sft
+    real = stages_training.train_sft
 
     def train_sft(rows, spec, job):
         job.checkpoints.write(1, {"run.pt": b"weights"}, {})
@@ -504,7 +504,7 @@ def test_checkpoints_are_of_one_run_and_go_when_its_adapter_is_there(
         spec = changed(SftSpec(), {"epochs": epochs})
         return stages.train(workspace, "sft", [scores], "hub:a/b", spec, checkpoint_every=7)
 
-    monkeypatch.setattr(stages_models, "train_sft", train_sft)
+    monkeypatch.setattr(stages_training, "train_sft", train_sft)
     for epochs in (1, 2):
         with pytest.raises(KeyboardInterrupt):
             train(epochs)

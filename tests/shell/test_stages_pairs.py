@@ -17,7 +17,7 @@ from fcpref.core.problems import Problem
 from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec
 from fcpref.errors import ModelError, PairError
-from fcpref.shell import stages, stages_models
+from fcpref.shell import stages, stages_training
 from fcpref.shell.models import ResolvedModel
 from fcpref.shell.workspace import Workspace
 from tests.tiny_model import CHATML, QWEN, SPECIAL
@@ -177,8 +177,8 @@ def test_training_refuses_what_its_student_cannot_tell_apart(
         pytest.fail("trained on pairs without a difference")
 
     same = student(byte_level(normalizer=normalizers.Lowercase()))
-    monkeypatch.setattr(stages_models, "resolve", lambda *_: same)
-    monkeypatch.setattr(stages_models, "train_dpo", unreached)
+    monkeypatch.setattr(stages_training, "resolve", lambda *_: same)
+    monkeypatch.setattr(stages_training, "train_dpo", unreached)
     artifact = pairs(shouted)
 
     with pytest.raises(PairError, match="same_tokens: chosen and rejected are the same tokens"):

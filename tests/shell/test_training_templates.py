@@ -29,7 +29,7 @@ from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, LoraSpec, SftSpec
 from fcpref.errors import ModelError, TrainingError
-from fcpref.shell import stages, stages_models
+from fcpref.shell import stages, stages_models, stages_training
 from fcpref.shell.linting import linted_pairs
 from fcpref.shell.merging import merge_model
 from fcpref.shell.models import (
@@ -107,7 +107,7 @@ def trained(workspace, made, qwen3):
     names = {}
     start = qwen3
     for kind, spec in (("sft", SFT), ("dpo", DPO)):
-        done = stages_models.train(workspace, kind, [made["tools", kind]], start, spec, name=kind)
+        done = stages_training.train(workspace, kind, [made["tools", kind]], start, spec, name=kind)
         names[kind] = start = f"adapter:{done[1]}@{qwen3}"
     return names
 
@@ -237,13 +237,13 @@ def test_a_trained_student_is_another_one_with_another_template(trained, tmp_pat
 
 
 def test_a_python_run_from_the_same_student_keeps_no_template(workspace, made, qwen3):
-    done = stages_models.train(workspace, "sft", [made["python", "sft"]], qwen3, SFT, name="py")
+    done = stages_training.train(workspace, "sft", [made["python", "sft"]], qwen3, SFT, name="py")
     assert not (done[1] / TEMPLATE).exists()
 
 
 def test_an_adapter_trained_on_tool_calls_takes_no_python_rows(workspace, made, trained):
     with pytest.raises(TrainingError, match="is not prefix-preserving"):
-        stages_models.train(workspace, "sft", [made["python", "sft"]], trained["sft"], SFT)
+        stages_training.train(workspace, "sft", [made["python", "sft"]], trained["sft"], SFT)
 
 
 def test_a_merged_folder_has_the_template_it_was_trained_with(workspace, trained, tmp_path):
@@ -259,7 +259,7 @@ def test_a_merged_folder_has_the_template_it_was_trained_with(workspace, trained
 def test_a_model_trained_as_a_whole_has_it(workspace, made, trained, qwen3):
     spec = evolve(SFT, method="full", lora=LoraSpec(), epochs=1)
     for start in (qwen3, trained["sft"]):
-        done = stages_models.train(workspace, "sft", [made["tools", "sft"]], start, spec)
+        done = stages_training.train(workspace, "sft", [made["tools", "sft"]], start, spec)
         whole = named(name_of(done[1], start))
         assert whole.adapter is None
         assert load_tokenizer(whole).chat_template == template_of(TRLS)
@@ -300,7 +300,7 @@ def test_a_run_says_once_that_it_trains_with_trls(workspace, made, qwen3, kind):
 
 def test_lint_and_show_count_the_tokens_that_training_trains(workspace, made, qwen3):
     pairs, spec = made["tools", "dpo"], evolve(DPO, seed=3)
-    run_record, _ = stages_models.train(workspace, "dpo", [pairs], qwen3, spec, name="n")
+    run_record, _ = stages_training.train(workspace, "dpo", [pairs], qwen3, spec, name="n")
     (record,) = run_record.records
     counts = (record["tokens"], record["trained_tokens"])
     linted = linted_pairs(workspace, pairs, student=named(qwen3), spec=spec).report.trained
