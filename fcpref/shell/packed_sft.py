@@ -80,9 +80,11 @@ class PackedSFTTrainer(Resuming, SFTTrainer):
         del num_items_in_batch
         model.train()
         parts: Any = self._prepare_inputs(inputs)["parts"]
-        own = torch.tensor(sum(len(part["targets"]) for part in parts), device=self.args.device)
-        # Processes' gradients are averaged, so each divides by the mean of what they train on.
-        tokens = self.accelerator.reduce(own, "mean" if self.args.world_size > 1 else "sum")
+        count = float(sum(len(part["targets"]) for part in parts))
+        own = torch.tensor(count, device=self.args.device)
+        # Processes' gradients are averaged, so each divides by the mean of what they train on. A
+        # clone, since the one given is reduced in place.
+        tokens = self.accelerator.reduce(own.clone(), "mean")
         total = torch.zeros((), device=self.args.device)
         right = torch.zeros((), device=self.args.device)
         for part in passes(self, model, parts):

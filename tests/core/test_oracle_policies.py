@@ -47,6 +47,27 @@ def test_the_forward_oracle_does_not_look_at_what_is_claimed(problem):
     assert list(everything[: len(derived)]) == derived
 
 
+@given(deduction_problems())
+@settings(max_examples=60)
+def test_the_forward_oracle_takes_apart_first_what_is_told_together(problem):
+    names = [text.partition("(")[0] for text in TASK.solution(problem, "forward")]
+    parts = names.count("AndElim")
+    assert names[:parts] == ["AndElim"] * parts
+
+
+def test_the_shortest_way_takes_apart_what_it_needs_when_it_does():
+    assert TASK.generate is not None
+    knobs = {"min_depth": 3, "max_depth": 3, "conjunction": 0.6}
+    made = [TASK.generate(knobs, 0, "train", index) for index in range(60)]
+    late = [
+        one
+        for one in made
+        if "AndElim" in {text.partition("(")[0] for text in TASK.oracle(one)[1:]}
+    ]
+    assert late
+    assert any("AndElim" in TASK.solution(one, "forward")[0] for one in late)
+
+
 def test_the_shortest_way_looks_ahead():
     assert TASK.generate is not None
     made = [TASK.generate({"max_depth": 5}, 0, "train", index) for index in range(30)]

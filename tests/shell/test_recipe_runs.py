@@ -202,7 +202,9 @@ def test_each_round_goes_on_from_the_one_before_with_new_problems(root, profile)
 @pytest.mark.usefixtures("cache")
 def test_corrections_are_of_the_students_own_chains_as_it_is_in_each_round(root, profile):
     workspace = Workspace(root)
-    way = follow(workspace, load_profile(profile(), "corrections"))
+    # Recorded chains are not asked for: they were not corrected.
+    recorded = ("[own]\n", '[own]\nrecordings = ["0000"]\n')
+    way = follow(workspace, load_profile(profile(own=recorded), "corrections"))
 
     sft, first, second = (one.values(RunRecord)[0] for one in way.runs)
     assert [one.kind for one in (sft, first, second)] == ["sft"] * 3

@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
 # On processors `accelerate launch` starts one process only, whatever it is told.
 LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node")
-SETTINGS = (
-    *("dtype=float32", "batch=4", "epochs=3", "learning_rate=5e-3", "max_tokens=2000"),
-    *("lora.rank=4", "sft_weight=0.0"),
-)
+SETTINGS = ("dtype=float32", "batch=4", "epochs=3", "learning_rate=5e-3", "lora.rank=4")
+OWN_SETTINGS = {"dpo": ("sft_weight=0.0",), "sft": ()}
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +31,24 @@ def data(tmp_path_factory) -> Data:
     return training_data(tmp_path_factory, 8)
 
 
-def trained(data: Data, count: int, *more: str) -> tuple[list[float], Path, str]:
+def trained(data: Data, count: int, *more: str, kind: str = "dpo") -> tuple[list[float], Path, str]:
     """Train by a number of processes; return the losses by step, the adapter, what was printed."""
-    name = f"by-{count}{'-more' if more else ''}"
+    name = f"{kind}-by-{count}{'-more' if more else ''}"
+    settings = (*SETTINGS, *OWN_SETTINGS[kind], *more)
     command = [
         *(sys.executable, *LAUNCH, str(count), "-m", "fcpref.cli"),
         *(
             "--artifacts",
             str(data.root),
             "train",
-            "dpo",
-            data.rows["dpo"],
+            kind,
+            data.rows[kind],
             "--student",
             data.student,
         ),
-        *(part for setting in (*SETTINGS, *more) for part in ("--set", setting)),
+        *(part for setting in settings for part in ("--set", setting)),
         # Other work than the first run's, so that it is not taken for done.
-        *("--set", f"stop_below={20 + count}", "--name", name),
+        *("--set", f"max_tokens={2_000 + count}", "--name", name),
     ]
     on_cpu = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -63,9 +62,10 @@ def trained(data: Data, count: int, *more: str) -> tuple[list[float], Path, str]
     return losses, data.root / "local" / "adapters" / name, done.stdout
 
 
-def test_two_processes_take_the_same_way_as_one(data):
-    alone, one, _ = trained(data, 1)
-    together, two, printed = trained(data, 2)
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+def test_two_processes_take_the_same_way_as_one(data, kind):
+    alone, one, _ = trained(data, 1, kind=kind)
+    together, two, printed = trained(data, 2, kind=kind)
     # Whole batches only: of a last one in part, each process would get rows of its own again.
     assert len(alone) == 6
     assert together == pytest.approx(alone, abs=1e-3)
@@ -86,11 +86,10 @@ def recorded(data: Data, count: int, *more: str) -> RunRecord:
     digest = file_hash(folder / "adapter_model.safetensors")
     paths = data.root.glob("local/run/*.jsonl")
     every = [record for path in paths for record in read_artifact(path).values(RunRecord)]
-    stop_below = 20.0 + count
     (found,) = {
         record.adapter: record
         for record in every
-        if record.adapter == digest and record.spec["stop_below"] == stop_below and record.probes
+        if record.adapter == digest and record.spec["max_tokens"] == 2_000 + count and record.probes
     }.values()
     return found
 
