@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
-
 import pytest
 from attrs import evolve
 from hypothesis import given
@@ -33,6 +30,7 @@ from fcpref.shell.engines import schedule
 from fcpref.shell.engines.base import Request, Sampling
 from fcpref.shell.engines.transformers import TransformersEngine
 from fcpref.shell.tokens import encode_chain
+from tests.printed_numbers import in_one_way
 from tests.strategies import chains, tool_replies
 from tests.tiny_model import CHATML, COUNTING, LLAMA, QWEN, byte_tokenizer, tiny_llama
 
@@ -264,7 +262,7 @@ def test_any_tool_replies_are_masked_turn_by_turn(knowing, replies, data) -> Non
         for turn, carries in zip(chain.turns, trained, strict=True)
         if carries
     ]
-    assert _same_json(trained_text(tokenizer, encoded), "".join(expected))
+    assert in_one_way(trained_text(tokenizer, encoded)) == in_one_way("".join(expected))
     assert tokenizer.decode(encoded.prompt) == tokenizer.apply_chat_template(
         template_rows(opening), tools=list(SCHEMAS), tokenize=False, add_generation_prompt=True
     )
@@ -278,12 +276,13 @@ def _encodable(reply: str) -> bool:
     return bool(reply)
 
 
-def _same_json(text: str, expected: str) -> bool:
-    # A template prints floats as Python does (1e-05), the printer digit by digit.
-    pattern = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
-    return pattern.sub(lambda found: str(Fraction(found[0])), text) == pattern.sub(
-        lambda found: str(Fraction(found[0])), expected
-    )
+@given(whole=st.integers(), zeros=st.integers(0, 9))
+def test_numbers_are_the_same_however_they_are_printed(whole, zeros) -> None:
+    other = f"{whole}.{'0' * zeros}" if zeros else f"{whole}"
+    assert in_one_way(f"x {other} y") == in_one_way(f"x {whole * 10**zeros}e-{zeros} y")
+    assert in_one_way(other) != in_one_way(f"{whole + 1}")
+    assert in_one_way("1e99999999999999999999") == in_one_way("10e99999999999999999998")
+    assert in_one_way("1e-05") == in_one_way("0.00001") != in_one_way("1e-06")
 
 
 def test_a_row_of_tool_calls_is_what_the_engine_feeds(knowing, monkeypatch) -> None:

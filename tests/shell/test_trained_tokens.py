@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from fcpref.shell.models import ResolvedModel
 from fcpref.shell.store import read_artifact
 from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import grammars_of, training_tokenizer
+from tests.printed_numbers import in_one_way
 from tests.published_templates import published
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
@@ -133,11 +132,6 @@ def _said(reply, name, grammar):
     return f"{thought}{' ' if name == 'mistral' else ''}{reply.strip()}"
 
 
-def _numbers(text):
-    # A template prints 0.50 as 0.5.
-    return re.sub(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", lambda found: str(Fraction(found[0])), text)
-
-
 def trained_text(tokenizer, row) -> str:
     return tokenizer.decode(row.trained, clean_up_tokenization_spaces=False)
 
@@ -151,7 +145,7 @@ def test_supervised_rows_train_the_calls_that_worked(student, problems, scored) 
         mask = trained_replies(chain, failed=False)
         slips += not all(mask)
         row = encode_row(tokenizer, name, problem, chain, STUDENT, mask)
-        assert _numbers(trained_text(tokenizer, row)) == _numbers(expected(chain, mask, name))
+        assert in_one_way(trained_text(tokenizer, row)) == in_one_way(expected(chain, mask, name))
     assert slips >= 4
 
 
@@ -166,7 +160,9 @@ def test_preference_rows_train_the_calls_that_are_judged(student, problems, pair
         )
         for chain, mask in zip((own.chosen, own.rejected), judged_replies(own), strict=True):
             row = encode_row(tokenizer, name, problem, chain, STUDENT, mask)
-            assert _numbers(trained_text(tokenizer, row)) == _numbers(expected(chain, mask, name))
+            assert in_one_way(trained_text(tokenizer, row)) == in_one_way(
+                expected(chain, mask, name)
+            )
             assert sum(mask) == (1 if pair.kind == "step" else len(chain.turns))
 
 
