@@ -136,7 +136,7 @@ def compare_prompts(session: Session, chains: tuple[str, ...]) -> None:
 @click.option("--solved", is_flag=True, help="Kind oracle: of problems with a correct chain too.")
 @click.option(
     "--policy",
-    type=click.Choice(["shortest", "forward"]),
+    type=click.Choice(["shortest", "forward", "aloud"]),
     default="shortest",
     show_default=True,
     help="Kind oracle: how it goes on, as the chains did that the student was taught with.",

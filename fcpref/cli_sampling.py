@@ -19,7 +19,7 @@ from fcpref.cli_base import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fcpref.core.chains import PromptSpec
+    from fcpref.core.chains import Limits, PromptSpec
     from fcpref.shell.shards import Sharding
 
 _PROMPT_OPTIONS = (
@@ -61,6 +61,25 @@ def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_PROMPT_OPTIONS):
         function = option(function)
     return function
+
+
+def _limit_options(*, tokens: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options that limit a chain; `_limits` reads them."""
+    limits = (
+        ("--calls", 18, "A chain."),
+        ("--tokens", tokens, "A chain."),
+        ("--reply-tokens", 96, "A reply; longer ones are cut."),
+    )
+
+    def given(function: Callable[..., None]) -> Callable[..., None]:
+        for name, default, words in reversed(limits):
+            option = click.option(
+                name, type=click.IntRange(1), default=default, show_default=True, help=words
+            )
+            function = option(function)
+        return function
+
+    return given
 
 
 @command(
@@ -109,11 +128,11 @@ def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option(
     "--policy",
-    type=click.Choice(["shortest", "forward"]),
+    type=click.Choice(["shortest", "forward", "aloud"]),
     default="shortest",
     show_default=True,
     help="Of engine oracle, and of --complete each: the shortest way, or all that follows until "
-    "the answer is settled, which takes no looking ahead.",
+    "the answer is settled, which takes no looking ahead, silent or with thoughts.",
 )
 @click.option(
     "--slips",
@@ -125,8 +144,7 @@ def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling.")
 @click.option("--recording", help="What engine replay answers from.")
 @_prompt_options
-@click.option("--calls", type=click.IntRange(1), default=18, show_default=True, help="A chain.")
-@click.option("--tokens", type=click.IntRange(1), default=800, show_default=True, help="A chain.")
+@_limit_options(tokens=800)
 @click.option(
     "--dtype",
     type=click.Choice(["auto", "bfloat16", "float16", "float32"]),
@@ -183,7 +201,6 @@ def chains(
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Let an engine solve PROBLEMS."""
-    from fcpref.core.chains import Limits
     from fcpref.shell.engines.base import Sampling
     from fcpref.shell.sampling import SamplePlan
     from fcpref.shell.solving import Solver, solve
@@ -202,7 +219,7 @@ def chains(
         plan=SamplePlan(
             samples=samples,
             prompt=_prompt(options),
-            limits=Limits(calls=options["calls"], tokens=options["tokens"]),
+            limits=_limits(options),
             temperatures=options["temperatures"],
             until_both=options["until_both"],
             complete=options["complete"],
@@ -243,6 +260,14 @@ def _server(options: dict[str, Any]) -> dict[str, Any]:
     return {"patience": Patience(**timeouts), "prices": prices, "budget": options["budget"]}
 
 
+def _limits(options: dict[str, Any]) -> Limits:
+    from fcpref.core.chains import Limits
+
+    return Limits(
+        calls=options["calls"], tokens=options["tokens"], reply_tokens=options["reply_tokens"]
+    )
+
+
 def _prompt(options: dict[str, Any]) -> PromptSpec:
     from fcpref.shell.prompting import prompt_spec
 
@@ -263,7 +288,7 @@ def _prompt(options: dict[str, Any]) -> PromptSpec:
 @click.option("--temperature", type=temperature, default=0.8, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @_prompt_options
-@click.option("--tokens", type=click.IntRange(1), default=400, show_default=True, help="A chain.")
+@_limit_options(tokens=400)
 def evaluate(
     session: Session,
     model: str,
@@ -272,7 +297,6 @@ def evaluate(
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Let MODEL solve PROBLEMS, greedily and, with --samples, by sampling."""
-    from fcpref.core.chains import Limits
     from fcpref.shell import stages_models
     from fcpref.shell.stages_report import evaluation_data, evaluation_text
 
@@ -283,7 +307,7 @@ def evaluate(
             workspace,
             name,
             found,
-            limits=Limits(tokens=options["tokens"]),
+            limits=_limits(options),
             prompt=_prompt(options),
             samples=options["samples"],
             temperature=options["temperature"],

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from fcpref.cli import INTERRUPTED, main
+from fcpref.core.chains import Limits
 from fcpref.core.codec import unstructure
 from fcpref.errors import UsageError
 from tests.command_line import made_by, refused
@@ -218,6 +219,21 @@ def test_evaluate_passes_the_grammar_on(fcpref, problems, monkeypatch):
         fcpref("evaluate", "path:x", problems["id"], *words)
 
     assert [prompt.grammar for prompt in prompts] == ["python", "tools"]
+
+
+def test_evaluate_passes_the_limits_on(fcpref, problems, monkeypatch):
+    limits = []
+    monkeypatch.setattr(
+        "fcpref.shell.stages_models.evaluate",
+        lambda *_, **given: limits.append(given["limits"]) or problems,
+    )
+    for words in ((), ("--calls", "32", "--tokens", "900", "--reply-tokens", "160")):
+        fcpref("evaluate", "path:x", problems["id"], *words)
+
+    assert limits == [
+        Limits(calls=18, tokens=400, reply_tokens=96),
+        Limits(calls=32, tokens=900, reply_tokens=160),
+    ]
 
 
 def test_out_writes_a_copy(made, fcpref, tmp_path):

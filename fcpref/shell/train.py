@@ -32,6 +32,7 @@ from fcpref.errors import ArtifactError, TrainingError
 from fcpref.shell import processes
 from fcpref.shell.adapters import CONFIG, WEIGHTS, save_adapter, to_train
 from fcpref.shell.checkpoints import Checkpoints
+from fcpref.shell.encoding import encode_rows
 from fcpref.shell.models import (
     ModelName,
     ResolvedModel,
@@ -44,7 +45,7 @@ from fcpref.shell.training_templates import grammars_of, training_tokenizer
 from fcpref.shell.whole_models import is_whole, save_whole
 
 if TYPE_CHECKING:
-    from fcpref.core.chains import Chain, Encoded, PromptSpec
+    from fcpref.core.chains import Chain, Encoded
     from fcpref.core.functions import Grammar
     from fcpref.core.pairs import PreferencePair
     from fcpref.shell.probe_guard import ProbeGuard
@@ -89,10 +90,8 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
     tokenizer, template = _tokenizer(job, grammars_of(chains))
-    encoded = [
-        _encoded(tokenizer, job, chain, spec.prompt, trained_replies(chain, failed=False))
-        for chain in chains
-    ]
+    judged = [(chain, tuple(trained_replies(chain, failed=False))) for chain in chains]
+    encoded = encode_rows(tokenizer, job.student.name, job.problems, judged, spec.prompt)
     kept = [item for item in encoded if not left_out((item,), spec.max_tokens)]
     if not kept:
         message = f"no chain fits {spec.max_tokens} tokens; raise max_tokens or give other chains"
@@ -120,15 +119,13 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
     tokenizer, template = _tokenizer(job, grammars_of(pairs))
-    encoded = []
-    for pair in pairs:
-        both = (pair.chosen, pair.rejected)
-        encoded.append(
-            [
-                _encoded(tokenizer, job, chain, spec.prompt, judged)
-                for chain, judged in zip(both, judged_replies(pair), strict=True)
-            ]
-        )
+    judged = [
+        (chain, tuple(carries))
+        for pair in pairs
+        for chain, carries in zip((pair.chosen, pair.rejected), judged_replies(pair), strict=True)
+    ]
+    found = iter(encode_rows(tokenizer, job.student.name, job.problems, judged, spec.prompt))
+    encoded = [[chosen, next(found)] for chosen in found]
     kept = [both for both in encoded if not left_out(both, spec.max_tokens)]
     if not kept:
         message = f"no pair fits {spec.max_tokens} tokens; raise max_tokens or give other pairs"
@@ -208,26 +205,12 @@ def _check_prompts(
             task.toolbox.without(prompt.without), problem, (), spec.limits, prompt.grammar
         )
         chain = finish(state, "", 0)
-        encoded = _encoded(tokenizer, job, chain, prompt, ())
+        encoded = encode_row(tokenizer, job.student.name, problem, chain, prompt, ())
         if len(encoded.prompt) >= spec.max_tokens:
             raise TrainingError(
                 f"the prompt of problem {short(chain.problem)} has {len(encoded.prompt)} tokens "
                 f"and max_tokens is {spec.max_tokens}; raise max_tokens"
             )
-
-
-def _encoded(
-    tokenizer: Any,  # noqa: ANN401
-    job: TrainingJob,
-    chain: Chain,
-    prompt: PromptSpec,
-    trained: Sequence[bool],
-) -> Encoded:
-    problem = job.problems.get(chain.problem)
-    if problem is None:
-        message = f"problem {short(chain.problem)} is not among those given; give its artifact too"
-        raise TrainingError(message)
-    return encode_row(tokenizer, job.student.name, problem, chain, prompt, trained)
 
 
 def _guard(

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from fcpref.core.codec import structure
 from fcpref.core.functions import Call, Toolbox, deduction, flow, show_call
-from fcpref.core.functions.deduction_texts import show_statement
-from fcpref.core.logic import And, parse, show
-from fcpref.core.logic.chaining import conjunction, proof_of
+from fcpref.core.logic import And, parse
+from fcpref.core.logic.chaining import as_conjunction, proof_of
 from fcpref.core.logic.literals import as_literal
 from fcpref.core.problems import deduction_rewriting as rewriting
 from fcpref.core.problems.deduction import LABELS, generate
@@ -17,15 +16,15 @@ from fcpref.core.problems.deduction import TASK as NAME
 from fcpref.core.problems.deduction_knowledge import claim_of, decide, form_of, knowledge
 from fcpref.core.problems.deduction_spec import DeductionSpec
 from fcpref.core.scores.deduction import supports
+from fcpref.core.tasks.fol_aloud import aloud
+from fcpref.core.tasks.fol_calls import Words, Writer, call
 from fcpref.core.tasks.task import Rewrites, Task, exemplars_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from fcpref.core.functions import Memory
     from fcpref.core.logic import Formula
-    from fcpref.core.logic.chaining import Conjunction, Step
-    from fcpref.core.logic.literals import Literal
     from fcpref.core.problems import Problem, Split
 
 _EXEMPLAR_SEED = 24_101_889
@@ -54,7 +53,11 @@ def forward(memory: Memory) -> tuple[str, ...]:
 
 
 def _from(
-    problem: Problem, derived: tuple[Formula, ...], *, saturated: bool, ahead: bool = True
+    problem: Problem,
+    derived: tuple[Formula, ...],
+    *,
+    saturated: bool,
+    ahead: bool = True,
 ) -> tuple[str, ...]:
     if problem.claim is None:
         return ()
@@ -71,70 +74,18 @@ def _from(
         order = list(known)
         until = order[: order.index(settling) + 1]
         steps = tuple(step for one in until if (step := known[one]) is not None)
-    joined = {show(conjunction(parts)) for parts in given.conjunctions}
-    joined |= {show(formula) for formula in derived if isinstance(formula, And)}
-    last = label == "Unknown"
-    calls = list(_calls(steps, known, joined, problem, parts_first=not ahead, all_parts=last))
-    if label == "Unknown" and not saturated:
-        calls.append(Call(function="Saturated"))
-    calls.append(_call("Answer", value=label))
-    return tuple(show_call(call) for call in calls)
-
-
-def _calls(
-    steps: tuple[Step, ...],
-    known: Mapping[Literal, Step | None],
-    joined: set[str],
-    problem: Problem,
-    *,
-    parts_first: bool,
-    all_parts: bool,
-) -> Iterator[Call]:
-    """Give the calls that make steps; `joined` are the conjunctions that are established."""
-    word = _Words(problem)
-    apart: set[Conjunction] = set()
-
-    def take_apart(wanted: Iterable[Step | None]) -> Iterator[Call]:
-        for step in wanted:
-            if step is not None and step.rule is None and step.premises not in apart:
-                apart.add(step.premises)
-                yield _call("AndElim", fact=word(conjunction(step.premises)))
-
-    if parts_first:
-        yield from take_apart(steps)
+    joined = [*given.conjunctions]
+    joined += [parts for one in derived if isinstance(one, And) and (parts := as_conjunction(one))]
+    writer = Writer(known, joined, Words(problem))
+    calls = [] if ahead else list(writer.apart(steps))
     for step in steps:
-        if step.rule is None:
-            continue
-        orders = step.premises, step.premises[::-1]
-        # What is told together may be the very condition: then it stays together.
-        fact = next((one for one in orders if show(conjunction(one)) in joined), None)
-        if fact is None:
-            yield from take_apart(known[premise] for premise in step.premises)
-            fact = step.premises
-            if len(fact) > 1:
-                joined.add(show(conjunction(fact)))
-                first, second = (word(one.formula) for one in fact)
-                yield _call("AndIntro", first=first, second=second)
-        name = "ApplyRule" if step.kind == "ponens" else "ModusTollens"
-        yield _call(name, rule=word(step.rule.formula), fact=word(conjunction(fact)))
-    if all_parts:
-        yield from take_apart(steps)
-
-
-class _Words:
-    """How a problem words its rules and statements."""
-
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-        self._given = {given.formula: given.text for given in problem.givens}
-
-    def __call__(self, formula: Formula) -> str:
-        given = self._given.get(show(formula))
-        return show_statement(formula, self._problem) if given is None else given
-
-
-def _call(function: str, **arguments: str) -> Call:
-    return Call(function=function, keywords=tuple(arguments.items()))
+        calls += writer.step(step)
+    if label == "Unknown":
+        calls += writer.apart(steps)
+        if not saturated:
+            calls.append(Call(function="Saturated"))
+    calls.append(call("Answer", value=label))
+    return tuple(show_call(one) for one in calls)
 
 
 def _generate(knobs: Mapping[str, object], seed: int, split: Split, index: int) -> Problem:
@@ -168,6 +119,7 @@ TASK = Task(
     oracle=oracle,
     resume=resume,
     forward=forward,
+    aloud=aloud,
     form=form_of,
     support=supports,
     exemplars=exemplars_of(oracle, _exemplars()),

@@ -32,9 +32,10 @@ no such chain."""
 Resume = Callable[[Memory], tuple[str, ...]]
 """The replies that lead from what calls have established to a correct answer."""
 
-Policy = Literal["shortest", "forward"]
-"""How an oracle goes about it: by the ``shortest`` way, which takes knowing the end, or
-``forward``, one thing after the other that follows, until the answer is settled."""
+Policy = Literal["shortest", "forward", "aloud"]
+"""How an oracle goes about it: by the ``shortest`` way, which takes knowing the end; ``forward``,
+one thing after the other that follows, until the answer is settled; or ``aloud``, the same with
+thoughts that say what is looked at."""
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 Rewrite = Literal["renaming", "reordering", "paraphrase"]
@@ -77,6 +78,7 @@ class Task:
         read: reads one row of a problem file; None for a generated task.
         resume: goes on symbolically from another's calls; None where there is no such oracle.
         forward: the same without looking ahead, see `Policy`; None where there is no such oracle.
+        aloud: the same with thoughts, see `Policy`; None where there is no such oracle.
         form: the canonical form of a problem, equal for problems that are one in other words, names
             or order; None where only their texts tell.
         libraries: distributions whose versions the results of its calls depend on.
@@ -95,6 +97,7 @@ class Task:
     read: Callable[[object, int], Problem] | None = None
     resume: Resume | None = None
     forward: Resume | None = None
+    aloud: Resume | None = None
     form: Callable[[Problem], object] | None = None
     libraries: tuple[str, ...] = ()
     test_sets: Mapping[str, Mapping[str, object]] = MappingProxyType({})
@@ -166,7 +169,8 @@ class Task:
         Raises:
             UsageError: the task has no such oracle.
         """
-        found = self.forward if policy == "forward" else self.resume
+        by_policy = {"shortest": self.resume, "forward": self.forward, "aloud": self.aloud}
+        found = by_policy[policy]
         if found is None:
             raise UsageError(f"{self.name} has no oracle for policy {policy!r}")
         return found

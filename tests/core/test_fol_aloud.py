@@ -1,0 +1,205 @@
+"""The oracle that thinks aloud: what it says of facts and rules is so and complete."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import evolve
+from hypothesis import given, settings
+
+from fcpref.core.chains import Limits, Reply, advance, begin
+from fcpref.core.functions import Call, Memory, parse_call
+from fcpref.core.logic import parse
+from fcpref.core.logic.chaining import as_conjunction
+from fcpref.core.problems import Statement
+from fcpref.core.problems.deduction_knowledge import knowledge
+from fcpref.core.tasks import find_task
+from fcpref.core.tasks.fol_aloud import Weighed, aloud, weigh
+from fcpref.core.tasks.fol_calls import Words
+from tests.strategies import deduction_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fcpref.core.problems import Problem
+
+TASK = find_task("fol.deduction")
+NEVER = Statement(text="Nobody knows.", formula="Unheardof(nobody)")
+"""A claim that is never settled, so that everything is derived."""
+
+
+def calls_of(problem: Problem) -> list[Call]:
+    found = [parse_call(text) for text in aloud(Memory(problem=problem))]
+    assert all(isinstance(one, Call) for one in found)
+    return [one for one in found if isinstance(one, Call)]
+
+
+def weighed_of(problem: Problem) -> list[Weighed]:
+    known = knowledge(problem)
+    return list(weigh(known.literals, known.rules))
+
+
+@given(deduction_problems())
+@settings(max_examples=60)
+def test_every_step_there_is_comes_once_with_the_later_of_its_premises(problem):
+    known = knowledge(problem)
+    everything = list(known.saturate())
+    weighed = weighed_of(problem)
+    made = [
+        (step.kind, step.rule, step.premises, step.conclusion)
+        for one in weighed
+        for step in one.steps
+    ]
+    there = {
+        ("ponens", rule, premises, conclusion)
+        for rule in known.rules
+        for premises in product(everything, repeat=len(rule.body))
+        if (conclusion := rule.ponens(premises)) is not None
+    }
+    there |= {
+        ("tollens", rule, (fact,), conclusion)
+        for rule in known.rules
+        for fact in everything
+        if (conclusion := rule.tollens(fact)) is not None
+    }
+    assert len(made) == len(set(made))
+    assert set(made) == there
+    facts = [one.fact for one in weighed]
+    assert set(facts) == set(everything)
+    assert len(facts) == len(everything)
+    for place, one in enumerate(weighed):
+        for step in one.steps:
+            assert one.fact in step.premises
+            assert set(step.premises) <= set(facts[: place + 1])
+
+
+@given(deduction_problems())
+@settings(max_examples=60)
+def test_steps_have_the_depth_at_which_their_premises_were_found(problem):
+    depths: dict[object, int] = dict.fromkeys(knowledge(problem).literals, 0)
+    for one in weighed_of(problem):
+        for step in one.steps:
+            assert step.depth == 1 + max(depths[premise] for premise in step.premises)
+        for step in one.steps:
+            depths.setdefault(step.conclusion, step.depth)
+
+
+@given(deduction_problems())
+@settings(max_examples=60)
+def test_partners_are_what_meets_the_other_condition_among_the_facts_before(problem):
+    known = knowledge(problem)
+    weighed = weighed_of(problem)
+    for place, one in enumerate(weighed):
+        before = [other.fact for other in weighed[: place + 1]]
+        said = dict(one.partners)
+        for rule in known.rules:
+            met = [
+                other
+                for other in before
+                if rule.ponens((one.fact, other)) or rule.ponens((other, one.fact))
+            ]
+            if len(rule.body) == 1:
+                assert rule not in said
+            elif met:
+                assert set(said[rule]) == set(met)
+            else:
+                assert not said.get(rule)
+
+
+@given(deduction_problems())
+@settings(max_examples=60)
+def test_thoughts_say_what_is_so(problem):
+    """Every fact in order; `something` where calls about it follow, with the partners named."""
+    problem = evolve(problem, claim=NEVER)
+    word = Words(problem)
+
+    def bare(formula: object) -> str:
+        return word(formula).removesuffix(".")
+
+    expected = []
+    for one in weighed_of(problem):
+        told = [
+            f"{bare(rule.formula)}, " + (" and ".join(bare(x.formula) for x in facts) or "not yet")
+            for rule, facts in one.partners
+        ]
+        end = "something" if one.steps else "nothing"
+        expected.append(f"{bare(one.fact.formula)}: {'; '.join([*told, end])}.")
+    thoughts = [
+        str(dict(call.keywords)["thought"])
+        for call in calls_of(problem)
+        if call.function == "Reasoning"
+    ]
+    assert " ".join(thoughts) == " ".join(expected)
+    assert all(text.count("something.") == 1 for text in thoughts[:-1])
+    assert all(text.endswith("something.") for text in thoughts[:-1])
+
+
+@given(deduction_problems())
+@settings(max_examples=60)
+def test_calls_are_about_the_fact_that_was_just_weighed_and_name_it_first(problem):
+    leading = ""
+    for call in calls_of(problem):
+        said = dict(call.keywords)
+        if call.function == "Reasoning":
+            found = re.findall(r"([^:;]+): (?:[^:;]+; )*(\w+)\.", str(said["thought"]))
+            leading = next((fact.strip() for fact, end in found if end == "something"), "")
+        elif call.function in {"ApplyRule", "ModusTollens"}:
+            assert tuple(said) == ("fact", "rule")
+            assert leading
+            assert leading in str(said["fact"])
+
+
+@given(deduction_problems())
+@settings(max_examples=60)
+def test_what_is_told_together_is_taken_apart_first_unless_the_claim_is_told_alone(problem):
+    names = [call.function for call in calls_of(problem)]
+    told = [parts for one in problem.givens if (parts := as_conjunction(parse(one.formula)))]
+    together = sum(len(parts) > 1 for parts in told)
+    alone = len(names) == 1
+    assert names[:together] == ["AndElim"] * together or alone
+
+
+def test_a_fact_that_meets_both_conditions_is_its_own_partner():
+    assert TASK.generate is not None
+    problem = TASK.generate({}, 0, "train", 0)
+    texts = {
+        "Both(jim)": "Jim is both.",
+        "forall x. (Both(x) and Both(x) -> Odd(x))": "All people who are both and both are odd.",
+    }
+    givens = tuple(Statement(text=text, formula=formula) for formula, text in texts.items())
+    own = evolve(problem, givens=givens, claim=NEVER)
+    (first, second) = weighed_of(own)
+    assert first.partners == ((knowledge(own).rules[0], (first.fact,)),)
+    assert [step.conclusion for step in first.steps] == [second.fact]
+
+
+def test_nothing_is_said_where_there_is_nothing_to_find():
+    assert TASK.generate is not None
+    problem = TASK.generate({}, 0, "train", 0)
+    told = next(one for one in problem.givens if "forall" not in one.formula)
+    assert aloud(Memory(problem=evolve(problem, claim=told))) == ("Answer(value='True')",)
+    assert aloud(Memory(problem=evolve(problem, claim=None))) == ()
+
+
+def functions(replies: Iterable[str]) -> list[str]:
+    return [text.partition("(")[0] for text in replies]
+
+
+@pytest.mark.parametrize("index", range(8))
+def test_after_calls_of_another_only_the_others_are_made(index):
+    assert TASK.generate is not None
+    problem = evolve(TASK.generate({"max_depth": 4}, 0, "train", index), claim=NEVER)
+    whole = aloud(Memory(problem=problem))
+    made = [text for text in whole if not text.startswith(("Reasoning", "Saturated", "Answer"))]
+    for count in range(len(made) + 1):
+        state = begin(TASK.toolbox, problem, (), Limits(calls=99))
+        for text in made[:count]:
+            state = advance(state, Reply(text=text))
+        left = [one for one in aloud(state.memory) if not one.startswith("Reasoning")]
+        assert sorted(left[:-2]) == sorted(made[count:])
+        assert functions(left[-2:]) == ["Saturated", "Answer"]
+        if count == len(made):
+            assert "something" not in "".join(aloud(state.memory))
