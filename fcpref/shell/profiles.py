@@ -48,7 +48,8 @@ class Source:
         model: its name; of engine ``openai`` the server's own name of it.
         endpoint: base URL of an OpenAI-compatible server, unless FCPREF_ENDPOINT names another.
         concurrency: requests to a server at once.
-        limits: of chains that are sampled live by an engine; None for those of the evaluation.
+        limits: of the oracle's chains, and of those that an engine is sampled for live; None for
+            those of the evaluation.
     """
 
     recordings: tuple[str, ...] = ()
@@ -133,7 +134,7 @@ class Profile:
     name: str
     student: str
     recipe: str = DEFAULT_RECIPE
-    rounds: int = field(default=2, validator=[ge(2), le(4)])
+    rounds: int = field(default=2, validator=[ge(2), le(16)])
     warm_start: str = ""
     teacher: Source = field(factory=Source)
     oracle: Source = field(factory=Source)

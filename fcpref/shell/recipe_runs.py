@@ -151,7 +151,13 @@ def _supervised(workspace: Workspace, step: Step, way: Way) -> Way:
         problems = stages.make_problems(
             workspace, source.task, "train", source.count, source.seed, source.knobs
         )
-        chains = stages.oracle_chains(workspace, problems, policy=source.policy, slips=source.slips)
+        chains = stages.oracle_chains(
+            workspace,
+            problems,
+            limits=source.limits or plan.evaluation.limits,
+            policy=source.policy,
+            slips=source.slips,
+        )
         data.append(stages.score(workspace, chains))
     return _trained(workspace, WARM_START, data, plan.sft, way)
 

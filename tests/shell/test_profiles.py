@@ -108,7 +108,7 @@ def test_shipped_profiles_have_figures_for_every_recipe(name, recipe):
     [
         ("recipe = 'grpa'\n", "unknown recipe 'grpa'; there are paper"),
         ("rounds = 1\n", "'rounds' must be >= 2"),
-        ("rounds = 5\n", "'rounds' must be <= 4"),
+        ("rounds = 17\n", "'rounds' must be <= 16"),
         ("[recipes.grpa.dpo]\n", "unknown recipe 'grpa'; there are paper"),
         ("[recipes.paper.evaluation]\ncount = 1\n", r"\[recipes.paper\] must not set evaluation"),
         ("[recipes.sft]\nwarm_start = ''\n", "must not set warm_start, which is the same"),

@@ -315,6 +315,7 @@ def test_the_profiles_policy_reaches_oracle_and_students_chains(root, profile):
     chains = [read_artifact(one, stage="chains") for one in (root / "local/chains").glob("*")]
     (oracle,) = (one for one in chains if one.header.spec["identity"] == {"engine": "oracle"})
     assert (oracle.header.spec["policy"], oracle.header.spec["slips"]) == ("forward", 0.5)
+    assert oracle.header.spec["limits"]["calls"] == load_profile(path).evaluation.limits.calls != 18
     assert any(t.outcome.code for chain in oracle.values(Chain) for t in chain.turns)
     own = [one for one in chains if one.header.spec.get("complete") == "each"]
     assert own
