@@ -116,7 +116,7 @@ def problems(
 ) -> None:
     """Make problems of TASK."""
     from fcpref.shell.settings import settings
-    from fcpref.shell.stages_data import make_problems, make_test_set
+    from fcpref.shell.stages_problems import make_problems, make_test_set
 
     workspace, knobs = session.workspace, settings(knob)
     if test_set is None:
@@ -163,7 +163,7 @@ def train(
     from fcpref.core.training import DpoSpec, GrpoSpec, SftSpec
     from fcpref.shell import stages_training
     from fcpref.shell.settings import changed, settings
-    from fcpref.shell.stages_data import scores_of
+    from fcpref.shell.stages_scores import scores_of
     from fcpref.shell.whole_models import name_of
 
     workspace = session.workspace

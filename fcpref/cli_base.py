@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fcpref.shell.shards import Sharding
-    from fcpref.shell.stages_data import Scorer
+    from fcpref.shell.stages_scores import Scorer
     from fcpref.shell.store import Artifact
     from fcpref.shell.workspace import Workspace
 

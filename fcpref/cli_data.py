@@ -52,7 +52,7 @@ def augment(
 def score(session: Session, chains: str, sharding: Sharding | None) -> None:
     """Execute CHAINS again and judge them; say what they come to."""
     from fcpref.shell.scoring import summary
-    from fcpref.shell.stages_data import scores_of
+    from fcpref.shell.stages_scores import scores_of
 
     (made,) = scores_of(session.workspace, [chains], scorer_of(sharding))
     session.give(made, summary(made))
@@ -161,7 +161,7 @@ def pairs(
     """Pair correct with incorrect CHAINS (or scores) of the same problems."""
     from fcpref.shell import stages_pairs
     from fcpref.shell.settings import pair_spec
-    from fcpref.shell.stages_data import scores_of
+    from fcpref.shell.stages_scores import scores_of
 
     spec = pair_spec(kinds, options)
     scores = scores_of(session.workspace, chains, scorer_of(sharding))

@@ -22,7 +22,7 @@ from fcpref.core.problems import Problem, problem_id
 from fcpref.core.seeds import derive
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError
-from fcpref.shell import recordings, stages_data
+from fcpref.shell import recordings, stages_chains, stages_problems
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.workspace import Workspace
 
@@ -77,7 +77,7 @@ class Pieces(io.FileIO):
 
 def after(place: str) -> None:
     """Kill this process as soon as a function has returned."""
-    owner = {"once": Workspace, "remove": recordings.Recording}.get(place, stages_data)
+    owner = {"once": Workspace, "remove": recordings.Recording}.get(place, stages_chains)
     real = getattr(owner, place)
 
     def and_die(*words, **options):
@@ -114,11 +114,11 @@ def main() -> None:
     if words.die_after:
         after(words.die_after)
     workspace = Workspace(words.folder)
-    problems = stages_data.make_problems(workspace, "math.word", "train", words.problems)
+    problems = stages_problems.make_problems(workspace, "math.word", "train", words.problems)
     engine = NoisyEngine(problems.values(Problem), words.folder / "asked", words.pause)
     say("begin")
     try:
-        chains = stages_data.model_chains(workspace, problems, engine, PLAN)
+        chains = stages_chains.model_chains(workspace, problems, engine, PLAN)
     except ArtifactError as error:
         say(str(error))
         sys.exit(2)

@@ -438,7 +438,7 @@ def test_an_interruption_and_a_full_disk_are_one_line(fcpref, monkeypatch, error
     def stop(*_, **__):
         raise error
 
-    monkeypatch.setattr("fcpref.shell.stages_data.make_problems", stop)
+    monkeypatch.setattr("fcpref.shell.stages_problems.make_problems", stop)
     result = fcpref("problems", "math.word", "--count", 1)
 
     assert status == result.exit_code

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fcpref.core.pairs.export import PairFormat
 from fcpref.shell.dataset_files import MARK
-from fcpref.shell.stages_data import FOLIO_SOURCE, GSM8K_SOURCE
+from fcpref.shell.stages_problems import FOLIO_SOURCE, GSM8K_SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,8 +23,8 @@ from fcpref.core.scores import ScoredChain
 from fcpref.errors import ArtifactError, UsageError
 from fcpref.shell.dataset_card import Tally, card
 from fcpref.shell.dataset_files import SPLITS, DatasetFiles, clear
-from fcpref.shell.stages_data import score
 from fcpref.shell.stages_pairs import problems_of
+from fcpref.shell.stages_scores import score
 from fcpref.shell.store import Artifact, write_bytes
 
 if TYPE_CHECKING:

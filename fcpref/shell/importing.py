@@ -19,7 +19,8 @@ from fcpref.shell.engines.imported import ImportedEngine
 from fcpref.shell.recordings_edit import some_of
 from fcpref.shell.row_files import rows_hash
 from fcpref.shell.sampling import SamplePlan
-from fcpref.shell.stages_data import model_chains, problems_by_id
+from fcpref.shell.stages_chains import model_chains
+from fcpref.shell.stages_problems import problems_by_id
 from fcpref.shell.store import Artifact
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from fcpref.core.report import Report, Source, html, lint_document, lint_text, m
 from fcpref.core.training import DpoSpec, judged_replies
 from fcpref.errors import UsageError
 from fcpref.shell.bulk import bulk
-from fcpref.shell.stages_data import problems_by_id
 from fcpref.shell.stages_pairs import problems_of
+from fcpref.shell.stages_problems import problems_by_id
 from fcpref.shell.store import write_bytes
 from fcpref.shell.tokens import encode_chain, encode_text, opening_of
 from fcpref.shell.training_templates import grammars_of, training_tokenizer

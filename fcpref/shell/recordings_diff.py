@@ -17,7 +17,7 @@ from fcpref.shell.openings import SHOWN, difference, text_difference
 from fcpref.shell.recordings_show import opening_of, read_recording
 from fcpref.shell.reply_keys import problem_of, sample_of
 from fcpref.shell.sampling import sample_chains
-from fcpref.shell.stages_data import plan_of
+from fcpref.shell.stages_chains import plan_of
 from fcpref.shell.store import read_artifact
 
 if TYPE_CHECKING:

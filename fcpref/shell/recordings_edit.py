@@ -20,7 +20,8 @@ from fcpref.shell.recordings import STAGE, Place, Recorded
 from fcpref.shell.recordings_show import read_recording
 from fcpref.shell.reply_keys import problem_of, sample_of
 from fcpref.shell.sampling import sample_chains
-from fcpref.shell.stages_data import parent, plan_of, problems_by_id, replay_chains
+from fcpref.shell.stages_chains import parent, plan_of, replay_chains
+from fcpref.shell.stages_problems import problems_by_id
 from fcpref.shell.store import FORMAT, Artifact, Header
 from fcpref.shell.versions import versions_of
 

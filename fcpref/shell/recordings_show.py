@@ -21,7 +21,7 @@ from fcpref.shell.openings import SHOWN, Opening, kept_openings, recorded_openin
 from fcpref.shell.recordings import PART, STAGE, Recorded, read_part
 from fcpref.shell.reply_keys import ReplyKeys, opening_hash, problem_of, sample_of
 from fcpref.shell.sampling import SamplePlan
-from fcpref.shell.stages_data import problems_by_id
+from fcpref.shell.stages_problems import problems_by_id
 from fcpref.shell.store import FORMAT, Artifact, Header
 
 if TYPE_CHECKING:

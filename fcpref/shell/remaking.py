@@ -20,7 +20,9 @@ from fcpref.errors import ArtifactError, CodecError, FcprefError
 from fcpref.shell.augmenting import AugmentSpec, augment
 from fcpref.shell.manifest import MANIFEST, Derivable, read_manifest
 from fcpref.shell.sampling import SamplePlan
-from fcpref.shell.stages_data import make_problems, oracle_chains, rescored, score
+from fcpref.shell.stages_chains import oracle_chains
+from fcpref.shell.stages_problems import make_problems
+from fcpref.shell.stages_scores import rescored, score
 from fcpref.shell.versions import installed, versions_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fcpref.core.canon import short
 from fcpref.core.scores import ScoredChain, Tally, tally
-from fcpref.shell.stages_data import parent
+from fcpref.shell.stages_chains import parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -20,7 +20,7 @@ from fcpref.core.pairs import Candidate, drawn, executes
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
 from fcpref.errors import ArtifactError, CodecError, UsageError
-from fcpref.shell import shard_work, stages_data, stages_pairs
+from fcpref.shell import shard_work, stages_chains, stages_pairs, stages_scores
 from fcpref.shell.prompting import check_prompt
 from fcpref.shell.recordings import Recorded
 from fcpref.shell.shards import Sharding, Task, by_shard, gather
@@ -65,7 +65,7 @@ def solve(workspace: Workspace, problems: Artifact, solver: Solver, sharding: Sh
 
     def sampler(
         values: Sequence[Problem], plan: SamplePlan, recording: Recording | None
-    ) -> stages_data.Sampled:
+    ) -> stages_chains.Sampled:
         how = evolve(solver, plan=plan)
         return _sampled(workspace, values, recording, how, identity, sharding)
 
@@ -73,7 +73,7 @@ def solve(workspace: Workspace, problems: Artifact, solver: Solver, sharding: Sh
     if solver.engine == "oracle":
         identity = {"engine": "oracle"}
         plan = solver.plan
-        return stages_data.oracle_chains(
+        return stages_chains.oracle_chains(
             workspace,
             problems,
             plan.limits,
@@ -92,7 +92,7 @@ def solve(workspace: Workspace, problems: Artifact, solver: Solver, sharding: Sh
     else:
         raise UsageError(f"engine {solver.engine!r} does not run in shards; leave out --ray")
     engine = _Elsewhere(identity)
-    return stages_data.model_chains(workspace, problems, engine, solver.plan, sampler)
+    return stages_chains.model_chains(workspace, problems, engine, solver.plan, sampler)
 
 
 def _identity(solver: Solver, sharding: Sharding) -> dict[str, str]:
@@ -115,7 +115,7 @@ def _sampled(
     solver: Solver,
     identity: Mapping[str, str],
     sharding: Sharding,
-) -> stages_data.Sampled:
+) -> stages_chains.Sampled:
     """Return the chains' lines; the replies go to the recording as shards end."""
     shards = sharding.count(len(problems))
     known = recording.replies.values() if recording is not None else ()
@@ -147,7 +147,7 @@ def _sampled(
                 reached += [recording.replies[place] for place in result.reached]
             lines += map(bytes, result.lines)
             bar.advance(len(result.lines), text=f"{tokens} tokens" if tokens else None)
-    return stages_data.Sampled(chains=lines, reached=reached)
+    return stages_chains.Sampled(chains=lines, reached=reached)
 
 
 def _tasks(
@@ -169,11 +169,11 @@ def _tasks(
     return [maker(*part) for part in parts]
 
 
-def scorer(sharding: Sharding) -> stages_data.Scorer:
+def scorer(sharding: Sharding) -> stages_scores.Scorer:
     """Return what scores chains in shards; see `gather` for what it raises."""
 
     def scored(workspace: Workspace, chains: Artifact) -> Iterator[bytes]:
-        problems = workspace.find(stages_data.parent(chains, 0), "problems").values(Problem)
+        problems = workspace.find(stages_chains.parent(chains, 0), "problems").values(Problem)
         by_id = {problem_id(one): one for one in problems}
         named = _named(chains, Chain)
         for line, (name, _) in enumerate(named, start=2):

@@ -24,8 +24,9 @@ from fcpref.shell.progress import SILENT
 from fcpref.shell.show_filters import Filters, check, read_depth
 from fcpref.shell.show_items import items_of, named
 from fcpref.shell.show_trained import AsTrained, TrainedItems, in_words
-from fcpref.shell.stages_data import parent, problems_by_id
+from fcpref.shell.stages_chains import parent
 from fcpref.shell.stages_pairs import problems_of
+from fcpref.shell.stages_problems import problems_by_id
 from fcpref.shell.store import Artifact
 
 if TYPE_CHECKING:

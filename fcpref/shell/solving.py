@@ -12,7 +12,7 @@ from fcpref.shell.engines.base import Sampling
 from fcpref.shell.engines.openai import OpenAIEngine, Patience, Prices
 from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan, sample_chains
-from fcpref.shell.stages_data import (
+from fcpref.shell.stages_chains import (
     model_chains,
     model_chains_made,
     oracle_chains,

@@ -4,13 +4,7 @@ from fcpref.shell.augmenting import augment
 from fcpref.shell.exporting import export_dataset
 from fcpref.shell.linting import lint_pairs
 from fcpref.shell.publishing import publish, write_manifest
-from fcpref.shell.stages_data import (
-    make_problems,
-    model_chains,
-    oracle_chains,
-    replay_chains,
-    score,
-)
+from fcpref.shell.stages_chains import model_chains, oracle_chains, replay_chains
 from fcpref.shell.stages_models import (
     evaluate,
     local_chains,
@@ -18,12 +12,14 @@ from fcpref.shell.stages_models import (
     split_trials,
 )
 from fcpref.shell.stages_pairs import pairs, problems_of
+from fcpref.shell.stages_problems import make_problems
 from fcpref.shell.stages_report import (
     comparisons_of,
     rewrite_report,
     summaries_of,
     write_report,
 )
+from fcpref.shell.stages_scores import score
 from fcpref.shell.stages_training import train
 from fcpref.shell.verify import verify
 from fcpref.shell.workspace import Workspace

@@ -23,12 +23,9 @@ from fcpref.shell.models import (
 from fcpref.shell.progress import SILENT
 from fcpref.shell.prompting import check_prompt
 from fcpref.shell.sampling import SamplePlan
-from fcpref.shell.stages_data import (
-    model_chains,
-    parent,
-    problems_by_id,
-    rescored,
-)
+from fcpref.shell.stages_chains import model_chains, parent
+from fcpref.shell.stages_problems import problems_by_id
+from fcpref.shell.stages_scores import rescored
 from fcpref.shell.versions import redone, versions_of
 
 if TYPE_CHECKING:

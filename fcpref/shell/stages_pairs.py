@@ -9,7 +9,8 @@ from fcpref.core.codec import unstructure
 from fcpref.core.pairs import PairSpec, PreferencePair, build_pairs, executes
 from fcpref.core.scores import ScoredChain
 from fcpref.shell.bulk import bulk
-from fcpref.shell.stages_data import parent, problems_by_id
+from fcpref.shell.stages_chains import parent
+from fcpref.shell.stages_problems import problems_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,8 +13,10 @@ from fcpref.core.evaluation import compare_prompts as compare
 from fcpref.core.report import markdown, prompt_report
 from fcpref.core.scores import ScoredChain
 from fcpref.errors import ArtifactError
-from fcpref.shell.stages_data import parent, plan_of, problems_by_id, score
+from fcpref.shell.stages_chains import parent, plan_of
 from fcpref.shell.stages_models import trial_of
+from fcpref.shell.stages_problems import problems_by_id
+from fcpref.shell.stages_scores import score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

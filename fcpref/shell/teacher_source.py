@@ -9,7 +9,8 @@ from fcpref.shell.engines.base import Sampling
 from fcpref.shell.recipe_chains import replayed
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.solving import Solver, solve
-from fcpref.shell.stages_data import make_problems, score
+from fcpref.shell.stages_problems import make_problems
+from fcpref.shell.stages_scores import score
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Limits

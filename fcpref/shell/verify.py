@@ -27,8 +27,9 @@ from fcpref.shell.manifest import MANIFEST, Derivable, Row, read_manifest
 from fcpref.shell.progress import SILENT, Progress
 from fcpref.shell.recordings import Recorded
 from fcpref.shell.remaking import flaws
-from fcpref.shell.stages_data import parent, plan_of, problems_by_id, replayed
+from fcpref.shell.stages_chains import parent, plan_of, replayed
 from fcpref.shell.stages_pairs import repaired
+from fcpref.shell.stages_problems import problems_by_id
 from fcpref.shell.store import Artifact, file_hash, read_artifact
 from fcpref.shell.versions import installed
 from fcpref.shell.workspace import STAGES, Workspace

@@ -26,7 +26,7 @@ from fcpref.shell.publishing import publish_named
 from fcpref.shell.recordings_edit import some_of
 from fcpref.shell.remaking import derivable, remake
 from fcpref.shell.sparing import unneeded
-from fcpref.shell.stages_data import problems_by_id
+from fcpref.shell.stages_problems import problems_by_id
 from fcpref.shell.store import Header, file_hash
 from fcpref.shell.workspace import Workspace, ancestry
 from tests.command_line import made_by, refused

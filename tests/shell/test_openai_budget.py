@@ -20,7 +20,7 @@ from fcpref.shell.engines.openai import Patience, Prices, Usage
 from fcpref.shell.engines.openai_account import Account
 from fcpref.shell.engines.openai_gate import Gate
 from fcpref.shell.sampling import SamplePlan
-from fcpref.shell.stages_data import model_chains
+from fcpref.shell.stages_chains import model_chains
 from fcpref.shell.workspace import Workspace
 from tests.chat_server import (
     QUICK,

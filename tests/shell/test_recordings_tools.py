@@ -13,7 +13,7 @@ from fcpref.core.codec import unstructure
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, ReplayMissError, UsageError
-from fcpref.shell import recordings_edit, stages, stages_data
+from fcpref.shell import recordings_edit, stages, stages_chains
 from fcpref.shell.openings import kept_openings
 from fcpref.shell.recordings import Recorded, Recording, RecordingEngine, recording_header
 from fcpref.shell.recordings_diff import against_now, compare, findings_text
@@ -163,7 +163,7 @@ def test_a_changed_function_is_noted_in_a_chat(workspace, problems, monkeypatch)
 
 def changed(monkeypatch):
     """Let a function's results read otherwise from now on."""
-    real = stages_data.sample_chains.__globals__["advance"]
+    real = stages_chains.sample_chains.__globals__["advance"]
 
     def other(state, reply):
         after = real(state, reply)
