@@ -123,8 +123,8 @@ def _limit_options(*, tokens: int) -> Callable[[Callable[..., None]], Callable[.
     default="none",
     show_default=True,
     help="Let the oracle complete problems that are not solved: whole, or from the longest useful "
-    "beginning; or each incorrect chain, in place of its last call. Such chains are marked and "
-    "count for no model.",
+    "beginning; or correct each incorrect chain: from the start, after its first failure and at "
+    "its end. Such chains are marked and count for no model.",
 )
 @click.option(
     "--policy",

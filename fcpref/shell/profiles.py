@@ -127,7 +127,8 @@ class Profile:
         pairs: how pairs are drawn.
         dpo: preference training.
         corrections: supervised training on the student's own chains, corrected by the oracle; as
-            ``[sft]`` says, one epoch at a lower rate, unless a table ``[corrections]`` says more.
+            ``[sft]`` says, one epoch at a lower rate and of corrected chains on the oracle's
+            replies only, unless a table ``[corrections]`` says more.
         evaluation: the held-out problems.
     """
 
@@ -198,7 +199,8 @@ def _profile(path: Path, given: dict[str, Any]) -> Profile:
             sft=supervised,
             dpo=changed(DpoSpec(), dpo),
             corrections=changed(
-                evolve(supervised or SftSpec(), learning_rate=_GENTLE, epochs=1), corrections
+                evolve(supervised or SftSpec(), learning_rate=_GENTLE, epochs=1, onward=True),
+                corrections,
             ),
         )
     except (CodecError, UsageError) as error:

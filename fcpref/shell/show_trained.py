@@ -113,7 +113,8 @@ class TrainedItems:
             )
         if problem.split == "test":
             return untrained(chain, "its problem is of the test split, which training refuses")
-        mask = trained_replies(chain, failed=False)
+        onward = isinstance(self.spec, SftSpec) and self.spec.onward
+        mask = trained_replies(chain, failed=False, onward=onward)
         encoded = self._encoded(chain, problem, mask)
         return self._tokens(chain, encoded, left_out((encoded,), self.spec.max_tokens))
 

@@ -90,7 +90,7 @@ def train_sft(chains: Sequence[Chain], spec: SftSpec, job: TrainingJob) -> RunRe
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
     tokenizer, template = _tokenizer(job, grammars_of(chains))
-    judged = [(chain, tuple(trained_replies(chain, failed=False))) for chain in chains]
+    judged = [(chain, trained_replies(chain, failed=False, onward=spec.onward)) for chain in chains]
     encoded = encode_rows(tokenizer, job.student.name, job.problems, judged, spec.prompt)
     kept = [item for item in encoded if not left_out((item,), spec.max_tokens)]
     if not kept:
@@ -120,7 +120,7 @@ def train_dpo(pairs: Sequence[PreferencePair], spec: DpoSpec, job: TrainingJob) 
     """
     tokenizer, template = _tokenizer(job, grammars_of(pairs))
     judged = [
-        (chain, tuple(carries))
+        (chain, carries)
         for pair in pairs
         for chain, carries in zip((pair.chosen, pair.rejected), judged_replies(pair), strict=True)
     ]

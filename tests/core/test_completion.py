@@ -95,7 +95,7 @@ def test_the_oracle_does_not_call_what_is_withheld():
         assert made is None or made.without == (withheld,)
 
 
-def test_a_stuck_chain_is_gone_on_with_after_its_own_failed_calls():
+def test_a_stuck_chain_is_corrected_from_the_start_after_its_first_failure_and_at_its_end():
     solution = DEDUCTION.oracle(DEEP)
     wrong = "ApplyRule(rule='no such rule', fact='none')"
     stuck = chain_of(DEDUCTION, DEEP, (solution[0], wrong, "no", wrong), limits=Limits(failures=3))
@@ -104,13 +104,16 @@ def test_a_stuck_chain_is_gone_on_with_after_its_own_failed_calls():
     again = evolve(stuck, sample=3)
     made = corrected(DEDUCTION, DEEP, [stuck, right, hasty, again], Limits(failures=3))
     assert [said(one) for one in made] == [
-        [solution[0], wrong, "no", *solution[1:]],
         list(solution),
+        [solution[0], wrong, *solution[1:]],
+        [solution[0], wrong, "no", *solution[1:]],
     ]
     assert [(one.sample, one.completed_from, one.source) for one in made] == [
-        (4, 3, "m+oracle"),
+        (4, 0, "m+oracle"),
         (5, 2, "m+oracle"),
+        (6, 3, "m+oracle"),
     ]
+    assert corrected(DEDUCTION, DEEP, [right], LIMITS) == ()
     assert complete(DEDUCTION, DEEP, [stuck], LIMITS, "each") is None
 
 
@@ -121,7 +124,8 @@ def test_a_chain_is_gone_on_with_by_the_policy_that_is_asked_for():
     )
     chain = chain_of(DEDUCTION, problem, ("no", "no"), limits=Limits(failures=2))
     for policy in ("shortest", "forward"):
-        (one,) = corrected(DEDUCTION, problem, [chain], LIMITS, policy)
+        (whole, one) = corrected(DEDUCTION, problem, [chain], LIMITS, policy)
+        assert said(whole) == [*DEDUCTION.solution(problem, policy)]
         assert said(one) == ["no", *DEDUCTION.solution(problem, policy)]
 
 
@@ -129,7 +133,9 @@ def test_a_chain_without_room_for_the_oracle_stays_as_it_is():
     solution = DEDUCTION.oracle(DEEP)
     limits = Limits(calls=len(solution))
     chain = chain_of(DEDUCTION, DEEP, ("no", "Reasoning(thought='hm')", "no", "no", "no"))
-    assert corrected(DEDUCTION, DEEP, [chain], limits) == ()
+    (whole,) = corrected(DEDUCTION, DEEP, [chain], limits)
+    assert (said(whole), whole.completed_from) == ([*solution], 0)
+    assert corrected(DEDUCTION, DEEP, [chain], Limits(calls=len(solution) - 1)) == ()
 
 
 replies = st.lists(st.integers(-3, 6), max_size=8)
@@ -163,5 +169,11 @@ def test_whatever_a_model_did_the_completed_chain_is_correct(name, grammar, pick
     for made in corrected(task, problem, chains, LIMITS):
         assert task.score(made, problem).correct
         at = made.completed_from
-        assert any(made.turns[:at] == chain.turns[:-1] for chain in chains if chain.turns)
-        assert all(turn.outcome.code is None for turn in made.turns[at:])
+        assert any(
+            at < len(chain.turns) and made.turns[:at] == chain.turns[:at] for chain in chains
+        )
+        failed = [turn.outcome.code is not None for turn in made.turns]
+        assert at in {0, failed.index(True) + 1 if True in failed else 0} or any(
+            at == len(chain.turns) - 1 for chain in chains
+        )
+        assert not any(failed[at:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,14 @@ def test_failed_replies_are_trained_only_where_asked(chain) -> None:
     failed = [turn.outcome.code is not None for turn in chain.turns]
     assert trained_replies(chain, failed=True) == (True,) * len(chain.turns)
     assert trained_replies(chain, failed=False) == tuple(not slip for slip in failed)
+    alone = evolve(chain, completed_from=None)
+    assert trained_replies(alone, failed=False, onward=True) == tuple(not slip for slip in failed)
+    for place in range(len(failed) + 1):
+        gone_on = evolve(chain, completed_from=place)
+        assert trained_replies(gone_on, failed=False) == trained_replies(chain, failed=False)
+        assert trained_replies(gone_on, failed=False, onward=True) == tuple(
+            not slip and at >= place for at, slip in enumerate(failed)
+        )
 
 
 @pytest.mark.parametrize(

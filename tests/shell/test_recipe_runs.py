@@ -210,6 +210,8 @@ def test_corrections_are_of_the_students_own_chains_as_it_is_in_each_round(root,
     assert [one.kind for one in (sft, first, second)] == ["sft"] * 3
     assert (first.start, second.start) == (sft.adapter, first.adapter)
     assert first.spec["learning_rate"] == 3e-4
+    assert first.spec["onward"]
+    assert "onward" not in sft.spec
     for one, record in zip(way.rounds, (first, second), strict=True):
         (own,) = one.own
         assert record.data == (own.id,)

@@ -469,6 +469,23 @@ def test_failed_calls_carry_no_loss_in_a_supervised_run(data, tmp_path) -> None:
     assert record.trained_tokens < with_slip.trained_tokens
 
 
+def test_of_a_chain_that_the_oracle_went_on_with_its_replies_alone_are_trained(
+    data, tmp_path
+) -> None:
+    one = evolve(SFT, epochs=1)
+    chain = evolve(data.chains[0], completed_from=1)
+    assert len(chain.turns) > 1
+    found = [
+        train_sft([chain], spec, data.job(tmp_path / name)).trained_tokens
+        for name, spec in (("all", one), ("onward", evolve(one, onward=True)))
+    ]
+    # What a byte tokenizer makes of the first reply, and the mark that ends its turn.
+    problem = data.problems[chain.problem]
+    opening = render(STUDENT, TASK.toolbox, problem)
+    row = encode_chain(data.tokenizer, opening, chain, [True] + [False] * (len(chain.turns) - 1))
+    assert found[0] - found[1] == sum(row.mask) > 0
+
+
 def in_tools(chain: Chain, problem: Problem) -> Chain:
     """Return the chain that the same calls are in the `tools` grammar."""
     state = begin(TASK.toolbox, problem, (), Limits(), "tools")

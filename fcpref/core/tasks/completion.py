@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 Completion = Literal["none", "whole", "prefix", "each"]
 """How a problem without a correct chain is completed: ``whole`` by the oracle's chain, ``prefix``
 by the longest beginning of a model's chain that the answer rests on, and the oracle from there on;
-where there is no such beginning, whole. ``each`` is about chains, not problems: every incorrect one
-is gone on with from its last call, the failed ones before it included (see `corrected`)."""
+where there is no such beginning, whole. ``each`` is about chains, not problems: of every incorrect
+one, what the oracle would have done from the start, after the first failure, and at the end (see
+`corrected`)."""
 
 
 def complete(
@@ -61,11 +62,12 @@ def corrected(
     limits: Limits,
     policy: Policy = "shortest",
 ) -> tuple[Chain, ...]:
-    """Return a model's incorrect chains as they would be with the oracle in place of the last call.
+    """Return what the oracle would have done where a model's incorrect chains came to.
 
-    What made a chain stop was its last call: one failure too many, or a wrong answer. The failed
-    calls before it stay, so that a student sees its own, and what would have been right after them
-    (Ross et al., "A Reduction of Imitation Learning", arXiv 1011.0686).
+    That is the oracle's whole chain; what it does after the first call that failed; and what it
+    does in place of the last call, which made the chain stop: one failure too many, or a wrong
+    answer. Failed calls before it stay, so that a student sees its own, and what would have been
+    right after them (Ross et al., "A Reduction of Imitation Learning", arXiv 1011.0686).
 
     Args:
         task: the problem's.
@@ -75,25 +77,34 @@ def corrected(
         policy: how the oracle goes on.
 
     Returns:
-        Correct chains, numbered after the model's own; chains of the same calls give one.
+        Correct chains, numbered after the model's own, the whole one first; none where all of the
+        model's are correct. Chains of the same calls give one.
     """
     found: dict[tuple[str, ...], Chain] = {}
     first = 1 + max(chain.sample for chain in chains)
     for chain in chains:
         if not chain.turns or task.score(chain, problem).correct:
             continue
-        kept = chain.turns[:-1]
-        state = begin(task.toolbox.without(chain.without), problem, (), limits, chain.grammar)
-        state = retrace(state, kept)
-        whole = task.resume is None and policy == "shortest"
-        state = _followed(
-            state, task.oracle(problem) if whole else task.onward(policy)(state.memory)
-        )
-        if task.score_state(state).correct:
-            source, sample = f"{chain.source}+oracle", first + len(found)
-            made = finish(state, source, sample, completed_from=len(kept))
-            found.setdefault(tuple(turn.reply for turn in kept), made)
+        for count in _corrections(chain):
+            state = begin(task.toolbox.without(chain.without), problem, (), limits, chain.grammar)
+            state = retrace(state, chain.turns[:count])
+            whole = policy == "shortest" and (count == 0 or task.resume is None)
+            state = _followed(
+                state, task.oracle(problem) if whole else task.onward(policy)(state.memory)
+            )
+            calls = tuple(turn.reply for turn in state.turns)
+            if calls not in found and task.score_state(state).correct:
+                source, sample = f"{chain.source}+oracle", first + len(found)
+                found[calls] = finish(state, source, sample, completed_from=count)
     return tuple(found.values())
+
+
+def _corrections(chain: Chain) -> tuple[int, ...]:
+    """Return how many of an incorrect chain's calls stay, one after the other."""
+    last = len(chain.turns) - 1
+    failed = (place for place, turn in enumerate(chain.turns) if turn.outcome.code is not None)
+    after = min(next(failed, last) + 1, last)
+    return tuple(dict.fromkeys((0, after, last)))
 
 
 def _onward(

@@ -11,17 +11,23 @@ if TYPE_CHECKING:
     from fcpref.core.pairs import PreferencePair
 
 
-def trained_replies(chain: Chain, *, failed: bool) -> tuple[bool, ...]:
+def trained_replies(chain: Chain, *, failed: bool, onward: bool = False) -> tuple[bool, ...]:
     """Return, for each reply, whether its tokens carry loss.
 
     Args:
         chain: the chain.
         failed: train failed calls too. In supervised training they are masked, since imitating a
             slip teaches slips; in a preference pair they stay, since they are what is judged.
+        onward: of a chain that the oracle went on with, train its replies only: the student's led
+            to where it had to.
 
     Function results never carry loss: the model does not write them.
     """
-    return tuple(failed or turn.outcome.code is None for turn in chain.turns)
+    first = (chain.completed_from or 0) if onward else 0
+    return tuple(
+        place >= first and (failed or turn.outcome.code is None)
+        for place, turn in enumerate(chain.turns)
+    )
 
 
 def judged_replies(pair: PreferencePair) -> tuple[tuple[bool, ...], tuple[bool, ...]]:

@@ -115,10 +115,12 @@ class SftSpec(_Spec):
     Attributes:
         learning_rate: as of every run; new adapters take larger steps.
         warmup: as of every run.
+        onward: of a chain that the oracle went on with, train the oracle's replies only.
     """
 
     learning_rate: float = field(default=1e-3, validator=gt(0))
     warmup: float = field(default=0.05, validator=[ge(0), lt(1)])
+    onward: bool = field(default=False, metadata=LATER)
 
 
 @frozen(kw_only=True)
