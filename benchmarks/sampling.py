@@ -15,7 +15,8 @@ from fcpref.shell.engines.local import load_on
 from fcpref.shell.engines.replicas import Replicas, ReplicasEngine
 from fcpref.shell.engines.transformers import TransformersEngine
 from fcpref.shell.engines.turns import Turns
-from fcpref.shell.models import ModelName, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.resolving import resolve
 from fcpref.shell.sampling import SamplePlan, sample_chains
 
 if TYPE_CHECKING:

@@ -19,11 +19,13 @@ from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, judged_replies
 from fcpref.shell.adapters import to_train
-from fcpref.shell.models import ModelName, load_tokenizer, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.models import load_tokenizer
+from fcpref.shell.resolving import resolve
 from fcpref.shell.train import TrainingJob, _encoded
 
 if TYPE_CHECKING:
-    from fcpref.shell.models import ResolvedModel
+    from fcpref.shell.model_names import ResolvedModel
 
 TASK = find_task("fol.deduction")
 

@@ -202,7 +202,8 @@ def lint(
     from fcpref.errors import PairError
     from fcpref.shell.linting import linted_pairs, write_lint, writer_of
     from fcpref.shell.linting_rows import is_rows, linted_rows
-    from fcpref.shell.models import ModelName, resolve
+    from fcpref.shell.model_names import ModelName
+    from fcpref.shell.resolving import resolve
 
     if max_tokens and not student:
         raise click.UsageError("--max-tokens needs --student")
@@ -314,7 +315,8 @@ def _as_trained(
     session: Session, student: str | None, changes: tuple[str, ...], *, asked: bool
 ) -> AsTrained | None:
     """Return the training run that `show --trained` is about; None where that is not asked."""
-    from fcpref.shell.models import ModelName, resolve
+    from fcpref.shell.model_names import ModelName
+    from fcpref.shell.resolving import resolve
     from fcpref.shell.settings import settings
     from fcpref.shell.show import AsTrained
 

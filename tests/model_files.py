@@ -6,7 +6,8 @@ import pytest
 
 from fcpref.errors import ModelError
 from fcpref.shell import gguf
-from fcpref.shell.models import ModelName, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.resolving import resolve
 
 SIZES = {
     "vocab_size": 272,

@@ -11,7 +11,8 @@ from fcpref.core.pairs import PreferencePair
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
 from fcpref.core.training import trained_replies
-from fcpref.shell.models import ModelName, ResolvedModel, resolve
+from fcpref.shell.model_names import ModelName, ResolvedModel
+from fcpref.shell.resolving import resolve
 from fcpref.shell.tokens import encode_chain
 from tests.tiny_model import CHATML, byte_tokenizer, tiny_llama
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from fcpref.shell.models import ResolvedModel
+    from fcpref.shell.model_names import ResolvedModel
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CHATML = (
@@ -123,7 +123,8 @@ def tiny_llama(tokenizer: Any, seed: int = 0, scale: float = 0.4) -> Any:
 
 def save_tiny(folder: Path, tokenizer: Any, seed: int = 0, scale: float = 0.4) -> ResolvedModel:
     """Save a tiny model and its tokenizer, and resolve the folder."""
-    from fcpref.shell.models import ModelName, resolve
+    from fcpref.shell.model_names import ModelName
+    from fcpref.shell.resolving import resolve
 
     tiny_llama(tokenizer, seed, scale).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

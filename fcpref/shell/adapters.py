@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from fcpref.errors import ArtifactError, TrainingError
 from fcpref.shell import processes
-from fcpref.shell.models import TEMPLATE, ModelName, ResolvedModel, load_model
+from fcpref.shell.model_names import ModelName, ResolvedModel
+from fcpref.shell.models import load_model
+from fcpref.shell.resolving import TEMPLATE
 from fcpref.shell.store import file_hash
 from fcpref.shell.whole_models import whole_model
 

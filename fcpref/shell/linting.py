@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from fcpref.core.functions import Grammar
     from fcpref.core.pairs import Finding
     from fcpref.core.problems import Problem
-    from fcpref.shell.models import ResolvedModel
+    from fcpref.shell.model_names import ResolvedModel
     from fcpref.shell.progress import Progress
     from fcpref.shell.store import Artifact
     from fcpref.shell.workspace import Workspace

@@ -25,7 +25,7 @@ from fcpref.shell.rows import json_rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from fcpref.shell.models import ResolvedModel
+    from fcpref.shell.model_names import ResolvedModel
     from fcpref.shell.progress import Progress
 
 _SUFFIXES = (".parquet", ".jsonl")

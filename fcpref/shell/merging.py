@@ -18,16 +18,9 @@ from attrs import frozen
 from fcpref.core.report.model_card import model_card
 from fcpref.errors import ArtifactError, ModelError
 from fcpref.shell.model_facts import card_of
-from fcpref.shell.models import (
-    TEMPLATE,
-    ModelName,
-    ResolvedModel,
-    kept_template,
-    load_model,
-    public_name,
-    quiet,
-    resolve,
-)
+from fcpref.shell.model_names import ModelName, ResolvedModel, public_name
+from fcpref.shell.models import load_model, quiet
+from fcpref.shell.resolving import TEMPLATE, kept_template, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

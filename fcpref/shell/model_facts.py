@@ -16,7 +16,7 @@ from fcpref.core.tasks import TASKS, find_task
 from fcpref.core.training import RunRecord
 from fcpref.errors import CodecError
 from fcpref.shell.manifest import read_manifest
-from fcpref.shell.models import ModelName, ResolvedModel, public_base, public_name
+from fcpref.shell.model_names import ModelName, ResolvedModel, public_base, public_name
 from fcpref.shell.stages_problems import FOLIO_SOURCE, GSM8K_SOURCE
 from fcpref.shell.stages_report import summaries_of
 from fcpref.shell.wheels import KNOWN_WHEELS, canonical_requirement

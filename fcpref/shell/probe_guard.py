@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from fcpref.core.training import SftSpec
-    from fcpref.shell.models import ResolvedModel
+    from fcpref.shell.model_names import ResolvedModel
     from fcpref.shell.probing import Probing
 
 _ROWS = 64

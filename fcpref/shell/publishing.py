@@ -14,7 +14,8 @@ from attrs import frozen
 from fcpref.core.canon import short
 from fcpref.errors import ArtifactError, ModelError
 from fcpref.shell.manifest import Derivable, Row, read_manifest, save_manifest
-from fcpref.shell.models import TEMPLATE, ModelName, public_base
+from fcpref.shell.model_names import ModelName, public_base
+from fcpref.shell.resolving import TEMPLATE
 from fcpref.shell.sparing import left_out
 from fcpref.shell.store import Artifact, file_hash, read_artifact, write_bytes
 from fcpref.shell.workspace import STAGES, Workspace, ancestry

@@ -9,7 +9,8 @@ import msgspec
 from fcpref.core.report import RunCost
 from fcpref.core.training import RunRecord
 from fcpref.shell.model_facts import runs_behind
-from fcpref.shell.models import ModelName, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.resolving import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

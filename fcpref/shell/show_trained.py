@@ -16,7 +16,7 @@ from fcpref.core.report import (
     untrained,
 )
 from fcpref.core.training import DpoSpec, SftSpec, judged_replies, left_out, trained_replies
-from fcpref.shell.models import ResolvedModel
+from fcpref.shell.model_names import ResolvedModel
 from fcpref.shell.settings import changed
 from fcpref.shell.show_items import ChainItem, PairItem
 from fcpref.shell.tokens import encode_row

@@ -13,15 +13,11 @@ from fcpref.core.evaluation import Trial
 from fcpref.core.problems import Problem
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.engines.local import LocalModel
-from fcpref.shell.models import (
-    ModelName,
-    ResolvedModel,
-    on_gpu,
-    public_name,
-    resolve,
-)
+from fcpref.shell.model_names import ModelName, ResolvedModel, public_name
+from fcpref.shell.models import on_gpu
 from fcpref.shell.progress import SILENT
 from fcpref.shell.prompting import check_prompt
+from fcpref.shell.resolving import resolve
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_chains import model_chains, parent
 from fcpref.shell.stages_problems import problems_by_id

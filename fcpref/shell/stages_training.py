@@ -31,15 +31,12 @@ from fcpref.shell import processes
 from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.linting import linted_pairs
 from fcpref.shell.logs import StageLog, stage_log
-from fcpref.shell.models import (
-    ModelName,
-    ResolvedModel,
-    most_gpu_bytes,
-    resolve,
-)
+from fcpref.shell.model_names import ModelName, ResolvedModel
+from fcpref.shell.models import most_gpu_bytes
 from fcpref.shell.probing import pinned, probing
 from fcpref.shell.progress import SILENT
 from fcpref.shell.prompting import check_prompt
+from fcpref.shell.resolving import resolve
 from fcpref.shell.stages_pairs import problems_of
 from fcpref.shell.train import TrainingJob, train_dpo, train_grpo, train_sft
 from fcpref.shell.whole_models import place_of, weights_hash

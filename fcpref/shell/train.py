@@ -33,11 +33,7 @@ from fcpref.shell import processes
 from fcpref.shell.adapters import CONFIG, WEIGHTS, save_adapter, to_train
 from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.encoding import encode_rows
-from fcpref.shell.models import (
-    ModelName,
-    ResolvedModel,
-    public_base,
-)
+from fcpref.shell.model_names import ModelName, ResolvedModel, public_base
 from fcpref.shell.probing import Probing
 from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import encode_row

@@ -18,7 +18,8 @@ from attrs import frozen
 from fcpref.core.chains import Chain, Message, Turn
 from fcpref.core.functions import FailureCode, Outcome, translate
 from fcpref.errors import ModelError, TrainingError
-from fcpref.shell.models import kept_template, load_tokenizer
+from fcpref.shell.models import load_tokenizer
+from fcpref.shell.resolving import kept_template
 from fcpref.shell.templates import require_tools
 from fcpref.shell.tokens import encode_chain
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from fcpref.core.functions import Grammar
     from fcpref.core.pairs import PreferencePair
-    from fcpref.shell.models import ResolvedModel
+    from fcpref.shell.model_names import ResolvedModel
 
 _TOOLS = (
     {

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from fcpref.core.canon import content_id
-from fcpref.shell.models import ModelName, ResolvedModel, load_model
+from fcpref.shell.model_names import ModelName, ResolvedModel
+from fcpref.shell.models import load_model
 from fcpref.shell.store import file_hash
 
 if TYPE_CHECKING:

@@ -31,7 +31,9 @@ from fcpref.errors import ModelError, TrainingError
 from fcpref.shell.adapters import WEIGHTS
 from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.grpo_trainer import Rollouts
-from fcpref.shell.models import ModelName, ResolvedModel, load_model, load_tokenizer, resolve
+from fcpref.shell.model_names import ModelName, ResolvedModel
+from fcpref.shell.models import load_model, load_tokenizer
+from fcpref.shell.resolving import resolve
 from fcpref.shell.templates import render_chat
 from fcpref.shell.tokens import encode_chain
 from fcpref.shell.train import TrainingJob, train_grpo

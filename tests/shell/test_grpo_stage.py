@@ -11,7 +11,8 @@ from fcpref.cli import main
 from fcpref.core.training import RunRecord
 from fcpref.shell import stages_training
 from fcpref.shell.adapters import WEIGHTS
-from fcpref.shell.models import ModelName, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.resolving import resolve
 from fcpref.shell.store import file_hash
 from fcpref.shell.workspace import Workspace
 from tests.command_line import made_by, refused

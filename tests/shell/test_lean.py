@@ -21,7 +21,7 @@ from fcpref.errors import ArtifactError
 from fcpref.shell import remaking, stages
 from fcpref.shell.manifest import entry_of, read_manifest, save_manifest
 from fcpref.shell.model_facts import card_of
-from fcpref.shell.models import ResolvedModel
+from fcpref.shell.model_names import ResolvedModel
 from fcpref.shell.publishing import publish_named
 from fcpref.shell.recordings_edit import some_of
 from fcpref.shell.remaking import derivable, remake

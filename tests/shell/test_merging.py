@@ -22,7 +22,9 @@ from fcpref.shell.engines.base import Request, Sampling
 from fcpref.shell.engines.local import LocalModel
 from fcpref.shell.engines.openai import OpenAIEngine
 from fcpref.shell.merging import MARK, merge_model
-from fcpref.shell.models import ModelName, load_model, load_tokenizer, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.models import load_model, load_tokenizer
+from fcpref.shell.resolving import resolve
 from fcpref.shell.workspace import Workspace
 from tests.command_line import refused
 from tests.model_files import random_model, write_gguf

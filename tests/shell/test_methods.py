@@ -18,7 +18,9 @@ from fcpref.shell import stages_training
 from fcpref.shell.adapters import WEIGHTS, to_train
 from fcpref.shell.engines.local import load_on
 from fcpref.shell.merging import merge_model
-from fcpref.shell.models import ModelName, load_model, load_tokenizer, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.models import load_model, load_tokenizer
+from fcpref.shell.resolving import resolve
 from fcpref.shell.store import file_hash
 from fcpref.shell.train import train_dpo, train_sft
 from fcpref.shell.whole_models import name_of

@@ -10,15 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcpref.errors import ModelError
-from fcpref.shell import models
-from fcpref.shell.models import (
-    ModelName,
-    ResolvedModel,
-    load_model,
-    load_tokenizer,
-    public_base,
-    public_name,
-)
+from fcpref.shell import model_names, models
+from fcpref.shell.model_names import ModelName, ResolvedModel, public_base, public_name
+from fcpref.shell.models import load_model, load_tokenizer
 from tests.model_files import SIZES, logits, message_of, named, random_model
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -95,7 +89,7 @@ def test_an_adapter_on_an_adapter_is_refused():
     assert "adapter on an adapter" in message_of(lambda: ModelName.parse("adapter:a@adapter:b"))
 
 
-@given(st.text(max_size=30) | st.from_regex(models._ADAPTER).map("adapter:{}".format))
+@given(st.text(max_size=30) | st.from_regex(model_names._ADAPTER).map("adapter:{}".format))
 def test_parsing_any_text_gives_a_round_trip_or_a_model_error(text):
     try:
         name = ModelName.parse(text)

@@ -33,10 +33,12 @@ from fcpref.errors import EndpointError, ModelError, TrainingError, UsageError
 from fcpref.shell import profiles
 from fcpref.shell.engines.base import Request, Sampling
 from fcpref.shell.engines.transformers import TransformersEngine
-from fcpref.shell.models import ModelName, load_model, load_tokenizer, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.models import load_model, load_tokenizer
 from fcpref.shell.packed_pairs import collate, pack, score_trained_only, table
 from fcpref.shell.pipeline import run_profile
 from fcpref.shell.profiles import FOLDER, load_profile
+from fcpref.shell.resolving import resolve
 from fcpref.shell.templates import lead_of, render_chat
 from fcpref.shell.tokens import encode_chain
 from tests.command_line import made_by

@@ -22,9 +22,11 @@ from fcpref.core.training import (
 )
 from fcpref.errors import TrainingError
 from fcpref.shell.adapters import WEIGHTS
-from fcpref.shell.models import ModelName, load_model, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.models import load_model
 from fcpref.shell.probe_guard import ProbeGuard, _sampled
 from fcpref.shell.probing import Probing
+from fcpref.shell.resolving import resolve
 from fcpref.shell.train import TrainingJob, train_dpo
 from tests.rote_student import Rote, rote_student
 from tests.shell.test_resuming import Case, Killed, drawn, stopping, trained

@@ -13,7 +13,9 @@ from attrs import evolve
 from safetensors.torch import load_file
 
 from fcpref.shell.adapters import WEIGHTS, to_train
-from fcpref.shell.models import ModelName, load_model, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.models import load_model
+from fcpref.shell.resolving import resolve
 from fcpref.shell.train import train_dpo, train_sft
 from tests.shell.test_resuming import Case
 from tests.shell.test_train import DPO, LORA, SFT, data, masked_logp  # noqa: F401

@@ -19,7 +19,8 @@ from fcpref.errors import ArtifactError
 from fcpref.shell import checkpoints as on_disk
 from fcpref.shell import resuming
 from fcpref.shell.checkpoints import Checkpoints
-from fcpref.shell.models import ModelName, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.resolving import resolve
 from fcpref.shell.train import TrainingJob, train_dpo, train_sft
 from tests.shell.test_train import DPO, SFT, data, sft  # noqa: F401
 

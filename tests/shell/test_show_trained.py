@@ -16,7 +16,8 @@ from fcpref.core.tasks import find_task
 from fcpref.core.training import judged_replies
 from fcpref.errors import ArtifactError
 from fcpref.shell import stages
-from fcpref.shell.models import ModelName, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.resolving import resolve
 from fcpref.shell.show import AsTrained, Filters, for_terminal, select
 from fcpref.shell.workspace import Workspace
 from tests.command_line import made_by, refused

@@ -27,7 +27,7 @@ from fcpref.errors import (
 from fcpref.shell import stages, stages_training
 from fcpref.shell.engines.oracle import OracleEngine
 from fcpref.shell.logs import stage_log, without_secrets
-from fcpref.shell.models import ResolvedModel
+from fcpref.shell.model_names import ResolvedModel
 from fcpref.shell.progress import Progress
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.settings import changed

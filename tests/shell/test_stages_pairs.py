@@ -18,7 +18,7 @@ from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec
 from fcpref.errors import ModelError, PairError
 from fcpref.shell import stages, stages_training
-from fcpref.shell.models import ResolvedModel
+from fcpref.shell.model_names import ResolvedModel
 from fcpref.shell.workspace import Workspace
 from tests.tiny_model import CHATML, QWEN, SPECIAL
 

@@ -30,10 +30,12 @@ from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, LoraSpec, SftSpec, dpo_loss, trained_replies
 from fcpref.errors import ArtifactError, ModelError, TrainingError
 from fcpref.shell.adapters import WEIGHTS
-from fcpref.shell.models import ModelName, ResolvedModel, load_model, resolve
+from fcpref.shell.model_names import ModelName, ResolvedModel
+from fcpref.shell.models import load_model
 from fcpref.shell.packed_pairs import pack, score_trained_only
 from fcpref.shell.packed_sft import PackedSFTTrainer, RowCollator, collate_rows
 from fcpref.shell.packed_trainer import PackedCollator, PackedDPOTrainer
+from fcpref.shell.resolving import resolve
 from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import Encoded, encode_chain
 from fcpref.shell.train import TrainingJob, train_dpo, train_sft

@@ -17,7 +17,7 @@ from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks import find_task
 from fcpref.core.training import judged_replies, trained_replies
-from fcpref.shell.models import ResolvedModel
+from fcpref.shell.model_names import ResolvedModel
 from fcpref.shell.store import read_artifact
 from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import grammars_of, training_tokenizer

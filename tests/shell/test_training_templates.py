@@ -32,15 +32,10 @@ from fcpref.errors import ModelError, TrainingError
 from fcpref.shell import stages, stages_models, stages_training
 from fcpref.shell.linting import linted_pairs
 from fcpref.shell.merging import merge_model
-from fcpref.shell.models import (
-    TEMPLATE,
-    ModelName,
-    ResolvedModel,
-    kept_template,
-    load_tokenizer,
-    resolve,
-)
+from fcpref.shell.model_names import ModelName, ResolvedModel
+from fcpref.shell.models import load_tokenizer
 from fcpref.shell.publishing import publish_named
+from fcpref.shell.resolving import TEMPLATE, kept_template, resolve
 from fcpref.shell.templates import render_chat
 from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import training_tokenizer

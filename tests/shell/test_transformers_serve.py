@@ -19,7 +19,8 @@ from fcpref.core.tasks import find_task
 from fcpref.errors import EndpointError
 from fcpref.shell.engines.base import Request, Sampling
 from fcpref.shell.engines.openai import OpenAIEngine, Patience
-from fcpref.shell.models import ModelName, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.resolving import resolve
 
 SERVE = "from transformers.cli.transformers import main; main()"
 START_SECONDS = 120

@@ -14,7 +14,8 @@ from fcpref.core.functions import translate
 from fcpref.core.pairs import PreferencePair
 from fcpref.core.tasks import find_task
 from fcpref.core.training import dpo_loss, judged_replies
-from fcpref.shell.models import ModelName, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.resolving import resolve
 from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import training_tokenizer
 from tests.published_templates import published

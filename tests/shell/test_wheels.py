@@ -9,7 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from fcpref.shell import wheels
-from fcpref.shell.models import ModelName, load_model, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.models import load_model
+from fcpref.shell.resolving import resolve
 from tests.model_files import message_of, named, random_model, write_gguf
 
 pytestmark = pytest.mark.usefixtures("cache")

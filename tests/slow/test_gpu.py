@@ -10,7 +10,9 @@ import torch
 
 from fcpref.core.training import DpoSpec, RunRecord, SftSpec
 from fcpref.shell import stages
-from fcpref.shell.models import ModelName, load_model, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.models import load_model
+from fcpref.shell.resolving import resolve
 from fcpref.shell.settings import changed
 from fcpref.shell.workspace import Workspace
 from tests.training_runs import Data, training_data

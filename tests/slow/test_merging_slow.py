@@ -12,7 +12,9 @@ from fcpref.cli import main
 from fcpref.core.chains import Chain
 from fcpref.core.scores import ScoredChain
 from fcpref.shell.merging import merge_model
-from fcpref.shell.models import ModelName, load_tokenizer, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.models import load_tokenizer
+from fcpref.shell.resolving import resolve
 from fcpref.shell.workspace import Workspace
 from tests.command_line import made_by
 from tests.shell.test_transformers_serve import serving

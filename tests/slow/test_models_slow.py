@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fcpref.shell.models import ModelName, load_model, load_tokenizer, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.models import load_model, load_tokenizer
+from fcpref.shell.resolving import resolve
 from fcpref.shell.wheels import KNOWN_WHEELS
 
 

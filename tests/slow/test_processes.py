@@ -12,7 +12,9 @@ import pytest
 
 from fcpref.core.training import RunRecord
 from fcpref.errors import TrainingError
-from fcpref.shell.models import ModelName, load_model, resolve
+from fcpref.shell.model_names import ModelName
+from fcpref.shell.models import load_model
+from fcpref.shell.resolving import resolve
 from fcpref.shell.store import file_hash, read_artifact
 from fcpref.shell.trl_trainers import _own_batch
 from tests.training_runs import Data, training_data

@@ -5,13 +5,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from fcpref.shell.models import (
-    ResolvedModel,
-    load_model,
-    load_tokenizer,
-    loaded_dtype,
-    public_name,
-)
+from fcpref.shell.model_names import ResolvedModel, public_name
+from fcpref.shell.models import load_model, load_tokenizer, loaded_dtype
 
 if TYPE_CHECKING:
     from fcpref.shell.engines.base import Engine, Sampling
