@@ -218,8 +218,7 @@ def _rows(
         rows = [
             item.chain
             for item in scored
-            if item.score.correct
-            and any(trained_replies(item.chain, failed=False, onward=spec.onward))
+            if item.score.correct and any(trained_replies(item.chain, failed=False))
         ]
         if any(problems[chain.problem].split == "test" for chain in rows):
             raise TrainingError("the data has test problems; train on chains of the train split")

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 
 from fcpref.core.chains import Limits, Reply, advance, begin
 from fcpref.core.functions import Call, Memory, parse_call
-from fcpref.core.logic import parse
+from fcpref.core.functions.deduction_texts import established
+from fcpref.core.logic import negate, parse, show
 from fcpref.core.logic.chaining import as_conjunction
 from fcpref.core.problems import Statement
-from fcpref.core.problems.deduction_knowledge import knowledge
+from fcpref.core.problems.deduction_knowledge import claim_of, knowledge
 from fcpref.core.tasks import find_task
 from fcpref.core.tasks.fol_aloud import Weighed, aloud, weigh
 from fcpref.core.tasks.fol_calls import Words
@@ -160,6 +161,46 @@ def test_what_is_told_together_is_taken_apart_first_unless_the_claim_is_told_alo
     together = sum(len(parts) > 1 for parts in told)
     alone = len(names) == 1
     assert names[:together] == ["AndElim"] * together or alone
+
+
+@given(deduction_problems())
+@settings(max_examples=60)
+def test_it_answers_as_soon_as_the_claim_is_settled(problem):
+    """The call before the answer settles it, and none before that does."""
+    state = begin(TASK.toolbox, problem, (), Limits(calls=99))
+    texts = aloud(state.memory)
+    claim = claim_of(problem).formula
+    keys = {show(claim), show(negate(claim))}
+    settled = []
+    for text in texts:
+        state = advance(state, Reply(text=text))
+        known = established(state.memory)
+        settled.append(bool(keys & known))
+    if texts[-1] == "Answer(value='Unknown')":
+        assert not any(settled)
+    else:
+        assert settled[-2:] in ([True], [True, True])
+        assert not any(settled[:-2])
+
+
+def test_what_was_told_together_the_other_way_round_is_not_used_again():
+    assert TASK.generate is not None
+    problem = TASK.generate({}, 0, "train", 0)
+    texts = {
+        "Big(jim) and Kind(jim)": "Jim is big and Jim is kind.",
+        "forall x. (Kind(x) and Big(x) -> Odd(x))": "All people who are kind and big are odd.",
+    }
+    givens = tuple(
+        Statement(text=text, formula=show(parse(formula))) for formula, text in texts.items()
+    )
+    own = evolve(problem, givens=givens, claim=NEVER)
+    state = begin(TASK.toolbox, own, (), Limits(calls=99))
+    use = next(one for one in aloud(state.memory) if one.startswith("ApplyRule"))
+    assert "fact='Jim is big and Jim is kind.'" in use
+    for text in ("AndElim(fact='Jim is big and Jim is kind.')", use):
+        state = advance(state, Reply(text=text))
+        assert state.turns[-1].outcome.code is None
+    assert functions(aloud(state.memory)) == ["Reasoning", "Saturated", "Answer"]
 
 
 def test_a_fact_that_meets_both_conditions_is_its_own_partner():

@@ -99,6 +99,18 @@ def test_of_a_chain_the_calls_that_worked_carry_loss(fcpref, made, stage):
     assert correct == 6
 
 
+def test_of_a_chain_that_the_oracle_went_on_with_its_calls_alone_do_where_asked(
+    fcpref, made, workspace
+):
+    chain = evolve(made["chains"].values(Chain)[1], completed_from=1)
+    parents = made["chains"].header.parents
+    written = workspace.write("chains", [chain], parents=parents)
+    for words, first in (((), 0), (("--set", "onward=true"), 1)):
+        (shown,) = data_of(fcpref, written, *words)["chains"]
+        carries = [bool(trained_runs(call)) for call in shown["calls"]]
+        assert carries == [place >= first for place in range(len(chain.turns))]
+
+
 def test_of_a_pair_what_is_judged_carries_loss_on_both_sides(fcpref, made):
     shown = data_of(fcpref, made["pairs"])["pairs"]
     pairs = made["pairs"].values(PreferencePair)
