@@ -18,7 +18,7 @@ from attrs import frozen
 from transformers import TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 
-from fcpref.shell import processes
+from fcpref.shell import processes, sharding
 from fcpref.shell.checkpoints import SECONDS, Checkpoints
 from fcpref.shell.random_states import random_state, set_random_state
 from fcpref.shell.training_memory import pass_tokens
@@ -85,6 +85,7 @@ class Resuming:
 
     def begin(self: Any, start: Start, guard: ProbeGuard | None = None) -> None:
         """Train, from the beginning or a checkpoint on, watched by a guard if there is one."""
+        sharding.begin(self.accelerator)
         self._start, self._guard = start, guard
         if guard is not None:
             guard.begin(self, start.common)

@@ -19,7 +19,7 @@ from transformers import TrainerCallback
 from trl import DPOConfig, GRPOConfig, SFTConfig
 
 from fcpref.errors import TrainingError
-from fcpref.shell import processes
+from fcpref.shell import processes, sharding
 from fcpref.shell.adapters import base_of
 from fcpref.shell.grpo_trainer import OnlineTrainer, Rollouts, summary
 from fcpref.shell.packed_pairs import (
@@ -253,7 +253,7 @@ def _common(
         "save_strategy": "no",
         "report_to": [],
         "disable_tqdm": True,
-        "use_cpu": not torch.cuda.is_available(),
+        "use_cpu": not torch.cuda.is_available() and not sharding.kind(),
         "max_grad_norm": 1.0,
         "dataloader_pin_memory": False,
     }

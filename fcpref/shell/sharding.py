@@ -1,0 +1,140 @@
+"""Models shared out among processes: by PyTorch's FSDP, or by DeepSpeed's ZeRO-3.
+
+Each process holds a share of every weight and gathers a layer from all where one is computed. So
+all have to compute the same layers in the same order, or they wait for each other for ever.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal
+
+from fcpref.errors import TrainingError
+from fcpref.shell import processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import torch
+
+    from fcpref.core.training import DpoSpec, GrpoSpec, SftSpec
+
+Kind = Literal["", "fsdp", "zero3"]
+
+
+def kind() -> Kind:
+    """Return how models are shared out; empty where each process has whole ones.
+
+    It is said by what `accelerate launch` makes of its configuration.
+    """
+    if _told("ACCELERATE_USE_FSDP"):
+        return "fsdp"
+    return "zero3" if _told("ACCELERATE_USE_DEEPSPEED") else ""
+
+
+def check(spec: SftSpec | DpoSpec | GrpoSpec) -> None:
+    """Refuse a run that needs whole weights.
+
+    Raises:
+        TrainingError: it does, or FSDP is of the first version, which takes one dtype only.
+    """
+    if not (how := kind()):
+        return
+    config = f"fcpref/profiles/accelerate/{how}.yaml"
+    if how == "fsdp" and os.environ.get("FSDP_VERSION") != "2":
+        raise TrainingError(f"FSDP has to be of version 2; set fsdp_version: 2, as in {config}")
+    if spec.lora.quantised != "no":
+        raise TrainingError(f"weights in 4 bits cannot be shared out by {config}; use ddp.yaml")
+    if spec.probe.every:
+        raise TrainingError(
+            f"probes sample from a whole model, and {config} shares it out; set probe.every=0 or "
+            "use ddp.yaml"
+        )
+
+
+def begin(accelerator: Any) -> None:  # noqa: ANN401
+    """Check what Accelerate has made of its configuration, before it shares out a model.
+
+    Raises:
+        TrainingError: it will not share it out.
+    """
+    how = kind()
+    if not how:
+        return
+    if str(accelerator.distributed_type).rpartition(".")[2] not in {"FSDP", "DEEPSPEED"}:
+        raise TrainingError(
+            f"{how} shares a model out among GPUs, and here are none or one process; use another "
+            "config, or accelerate launch"
+        )
+    if how == "zero3":
+        if accelerator.state.deepspeed_plugin.zero_stage != 3:  # noqa: PLR2004
+            raise TrainingError("DeepSpeed has to be of stage 3; set zero_stage: 3")
+        return
+    if accelerator.mixed_precision == "bf16":
+        import torch
+        from torch.distributed.fsdp import MixedPrecisionPolicy
+
+        # Accelerate's own would add up gradients and give log-probabilities in bfloat16.
+        accelerator.state.fsdp_plugin.mixed_precision_policy = MixedPrecisionPolicy(
+            param_dtype=torch.bfloat16, reduce_dtype=torch.float32
+        )
+
+
+def lacking(accelerator: Any, count: int) -> int:  # noqa: ANN401
+    """Return how many passes this process lacks to what the one with the most has.
+
+    Args:
+        accelerator: of the trainer.
+        count: of this process's passes.
+    """
+    if not kind():
+        return 0
+    import torch
+
+    counts = accelerator.gather(torch.tensor([count], device=accelerator.device))
+    return int(counts.max()) - count
+
+
+def whole(named: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield parameters as they are when put together; every process has to ask for all.
+
+    Args:
+        named: parameters by name, of which this process may have shares.
+    """
+    for name, one in named.items():
+        if hasattr(one, "full_tensor"):
+            yield name, one.detach().full_tensor()
+        elif hasattr(one, "ds_id"):
+            yield name, _from_deepspeed(one)
+        else:
+            yield name, one.detach()
+
+
+def _from_deepspeed(parameter: Any) -> torch.Tensor:  # noqa: ANN401
+    """Return a parameter, from the float32 that the optimizer keeps where there is one."""
+    import deepspeed
+
+    if parameter.requires_grad:
+        found: torch.Tensor = deepspeed.utils.safe_get_full_fp32_param(parameter)
+        return found
+    with deepspeed.zero.GatheredParameters([parameter]):
+        return parameter.detach().clone()
+
+
+def share_bytes(model: Any) -> int:  # noqa: ANN401
+    """Return the bytes of a model that a process comes to hold: its share, and what is gathered.
+
+    That is the embeddings, and two layers at once.
+
+    Args:
+        model: before it is shared out.
+    """
+    layers = model.config.get_text_config().num_hidden_layers
+    every = sum(one.numel() * one.element_size() for one in model.parameters())
+    ends = {model.get_input_embeddings().weight, model.get_output_embeddings().weight}
+    outer = sum(one.numel() * one.element_size() for one in ends)
+    return every // processes.count() + outer + 2 * (every - outer) // layers
+
+
+def _told(name: str) -> bool:
+    return os.environ.get(name, "false").lower() in {"true", "1"}
