@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from accelerate.utils import is_peft_model
 from trl import DPOTrainer
+from trl.trainer import dpo_trainer
 from trl.trainer.utils import FusedCausalLMOutput, use_adapter
 
 from fcpref.shell import sharding
@@ -73,7 +74,8 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
             reference: its scores, of shape (2, pairs), where they are known.
             **options: TRL's.
         """
-        super().__init__(**options)
+        with _no_second_model():
+            super().__init__(**options)
         adapters_in_float32(self.model)
         self.precompute_ref_logps = True
         if reference is None and not sharding.kind():
@@ -193,6 +195,17 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
         """Count nothing: the parent's estimate is of padded rows."""
         del inputs
         return 0
+
+
+@contextlib.contextmanager
+def _no_second_model() -> Iterator[None]:
+    """Keep TRL from loading a reference, which it does under FSDP, and drops without using it."""
+    load = dpo_trainer.create_model_from_path
+    dpo_trainer.create_model_from_path = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        dpo_trainer.create_model_from_path = load
 
 
 @contextlib.contextmanager

@@ -80,6 +80,14 @@ def begin(accelerator: Any) -> None:  # noqa: ANN401
         )
 
 
+def end() -> None:
+    """Let this process load a whole model again, by itself."""
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+    if kind() == "zero3":
+        unset_hf_deepspeed_config()  # type: ignore[no-untyped-call]
+
+
 def lacking(accelerator: Any, count: int) -> int:  # noqa: ANN401
     """Return how many passes this process lacks to what the one with the most has.
 
@@ -119,6 +127,37 @@ def _from_deepspeed(parameter: Any) -> torch.Tensor:  # noqa: ANN401
         return found
     with deepspeed.zero.GatheredParameters([parameter]):
         return parameter.detach().clone()
+
+
+def own(values: Any) -> Any:  # noqa: ANN401
+    """Return values, of dictionaries and lists too, with this process's share of each tensor."""
+    from torch.distributed.tensor import DTensor
+    from torch.utils._pytree import tree_map_only
+
+    return tree_map_only(DTensor, lambda one: one.detach().to_local(), values)
+
+
+def restore(model: Any, optimizer: Any, weights: Mapping[str, Any], state: Any) -> None:  # noqa: ANN401
+    """Put back a process's shares, as `own` gave them, of weights and of an optimizer's state."""
+    import torch
+    from torch.distributed.tensor import DTensor
+
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, weight in weights.items():
+            parameters[name].to_local().copy_(weight)
+    optimizer.load_state_dict(state)
+    for parameter, kept in optimizer.state.items():
+        for name, value in kept.items():
+            if value.dim():
+                kept[name] = DTensor.from_local(
+                    value,
+                    parameter.device_mesh,
+                    parameter.placements,
+                    run_check=False,
+                    shape=parameter.shape,
+                    stride=parameter.stride(),
+                )
 
 
 def share_bytes(model: Any) -> int:  # noqa: ANN401

@@ -260,8 +260,12 @@ def _common(
 
 
 def _in_bfloat16(spec: SftSpec | DpoSpec | GrpoSpec) -> bool:
-    """Tell whether float32 weights are rounded for a pass; frozen ones are what `dtype` says."""
-    return spec.method == "full" and spec.dtype != "float32" and torch.cuda.is_available()
+    """Tell whether float32 weights are rounded for a pass; frozen ones are what `dtype` says.
+
+    DeepSpeed wants all of one dtype, and keeps float32 of those that are trained.
+    """
+    rounded = spec.method == "full" or sharding.kind() == "zero3"
+    return rounded and spec.dtype != "float32" and torch.cuda.is_available()
 
 
 def _own_batch(batch: int) -> int:

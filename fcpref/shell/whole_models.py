@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from fcpref.core.canon import content_id
+from fcpref.shell import sharding
 from fcpref.shell.models import ModelName, ResolvedModel, load_model
 from fcpref.shell.store import file_hash
 
@@ -85,6 +86,7 @@ def filled(student: ResolvedModel, weights: Mapping[str, Any]) -> Any:  # noqa: 
     """
     import torch
 
+    sharding.end()
     model = whole_model(student, "cpu")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
