@@ -166,7 +166,7 @@ def score_trained_only(model: Any) -> None:  # noqa: ANN401
     original, head = model.forward, model.get_output_embeddings()
     project = head.forward
 
-    def score(hidden: torch.Tensor, targets: torch.Tensor | None = None) -> Any:
+    def score(hidden: torch.Tensor, targets: torch.Tensor | None = None) -> Any:  # noqa: ANN401
         return project(hidden) if targets is None else scored(hidden, project, targets)
 
     def forward(*args: Any, trained: Any = None, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -176,7 +176,7 @@ def score_trained_only(model: Any) -> None:  # noqa: ANN401
         if (seen := kwargs.get("attention_mask")) is not None:
             kwargs["attention_mask"] = _masks(config, seen, kwargs["position_ids"])
         hidden = model.base_model(*args, use_cache=False, **kwargs).last_hidden_state
-        # One call, whatever the number of tokens: where weights are shared out among processes, each
+        # One call, whatever the number of tokens: where weights are shared out among processes, a
         # call gathers them from all.
         return head(hidden[rows, columns], targets)
 

@@ -103,7 +103,8 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
 
     def references(self) -> torch.Tensor:
         """Return the reference's scores, so that a run that goes on has the same ones."""
-        return self.reference
+        scores: torch.Tensor = self.reference
+        return scores
 
     def _scored_by_reference(self, model: Any) -> torch.Tensor:  # noqa: ANN401
         """Return the reference's log-probabilities of all pairs; alike in length together."""
@@ -200,12 +201,13 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
 @contextlib.contextmanager
 def _no_second_model() -> Iterator[None]:
     """Keep TRL from loading a reference, which it does under FSDP, and drops without using it."""
-    load = dpo_trainer.create_model_from_path
-    dpo_trainer.create_model_from_path = lambda *_, **__: None
+    module: Any = dpo_trainer
+    load = module.create_model_from_path
+    module.create_model_from_path = lambda *_, **__: None
     try:
         yield
     finally:
-        dpo_trainer.create_model_from_path = load
+        module.create_model_from_path = load
 
 
 @contextlib.contextmanager

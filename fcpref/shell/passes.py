@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def passes(trainer: Any, model: Any, parts: Sequence[Batch]) -> Iterator[Batch]:  # noqa: ANN401
     """Give the parts of a step one after the other, each with what its two passes need around them.
 
-    Gradients are exchanged between processes once, with the last part. Of a model that is shared out
-    they are with each, so that no process holds whole ones, and one with fewer parts than another
-    computes as often as that by passes of nothing.
+    Gradients are exchanged between processes once, with the last part. Those of a model that is
+    shared out are with each, so that no process holds whole ones, and a process with fewer parts
+    than another computes as often as that by passes of nothing.
 
     Args:
         trainer: TRL's.

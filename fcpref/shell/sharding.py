@@ -7,6 +7,7 @@ all have to compute the same layers in the same order, or they wait for each oth
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from fcpref.errors import TrainingError
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from fcpref.core.training import DpoSpec, GrpoSpec, SftSpec
 
 Kind = Literal["", "fsdp", "zero3"]
+
+_LIVE = 1_000_000_000
+"""DeepSpeed's `stage3_max_live_parameters`."""
 
 
 def kind() -> Kind:
@@ -85,7 +89,7 @@ def end() -> None:
     from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
     if kind() == "zero3":
-        unset_hf_deepspeed_config()  # type: ignore[no-untyped-call]
+        unset_hf_deepspeed_config()
 
 
 def lacking(accelerator: Any, count: int) -> int:  # noqa: ANN401
@@ -103,7 +107,7 @@ def lacking(accelerator: Any, count: int) -> int:  # noqa: ANN401
     return int(counts.max()) - count
 
 
-def whole(named: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
+def whole(named: Mapping[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield parameters as they are when put together; every process has to ask for all.
 
     Args:
@@ -120,13 +124,13 @@ def whole(named: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor
 
 def _from_deepspeed(parameter: Any) -> torch.Tensor:  # noqa: ANN401
     """Return a parameter, from the float32 that the optimizer keeps where there is one."""
-    import deepspeed
-
+    deepspeed: Any = import_module("deepspeed")
     if parameter.requires_grad:
         found: torch.Tensor = deepspeed.utils.safe_get_full_fp32_param(parameter)
         return found
     with deepspeed.zero.GatheredParameters([parameter]):
-        return parameter.detach().clone()
+        copy: torch.Tensor = parameter.detach().clone()
+    return copy
 
 
 def own(values: Any) -> Any:  # noqa: ANN401
@@ -163,16 +167,19 @@ def restore(model: Any, optimizer: Any, weights: Mapping[str, Any], state: Any) 
 def share_bytes(model: Any) -> int:  # noqa: ANN401
     """Return the bytes of a model that a process comes to hold: its share, and what is gathered.
 
-    That is the embeddings, and two layers at once.
+    FSDP gathers the embeddings, and two layers at once; DeepSpeed a billion parameters.
 
     Args:
         model: before it is shared out.
     """
-    layers = model.config.get_text_config().num_hidden_layers
-    every = sum(one.numel() * one.element_size() for one in model.parameters())
+    layers: int = model.config.get_text_config().num_hidden_layers
+    every: int = sum(one.numel() * one.element_size() for one in model.parameters())
     ends = {model.get_input_embeddings().weight, model.get_output_embeddings().weight}
-    outer = sum(one.numel() * one.element_size() for one in ends)
-    return every // processes.count() + outer + 2 * (every - outer) // layers
+    outer: int = sum(one.numel() * one.element_size() for one in ends)
+    gathered = outer + 2 * (every - outer) // layers
+    if kind() == "zero3":
+        gathered = max(gathered, _LIVE * next(model.parameters()).element_size())
+    return every // processes.count() + min(every, gathered)
 
 
 def _told(name: str) -> bool:

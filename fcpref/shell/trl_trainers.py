@@ -293,7 +293,9 @@ def _mixed(model: Any) -> Iterator[None]:  # noqa: ANN401
     """
     first = next(model.parameters())
     dora = any(one.use_dora for one in getattr(model, "peft_config", {}).values())
-    if dora or first.device.type != "cuda" or first.dtype is not torch.bfloat16:
+    # Of a model that is shared out, layers come to the GPU later.
+    there = first.device.type == "cuda" or (sharding.kind() and torch.cuda.is_available())
+    if dora or not there or first.dtype is not torch.bfloat16:
         yield
         return
     base = base_of(model)
