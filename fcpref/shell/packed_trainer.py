@@ -20,7 +20,7 @@ from fcpref.shell.packed_pairs import (
     collate,
     table,
 )
-from fcpref.shell.passes import average_metrics, nothing, passes
+from fcpref.shell.passes import average_metrics, nothing, on_device, passes
 from fcpref.shell.quantising import adapters_in_float32
 from fcpref.shell.resuming import Resuming
 
@@ -117,12 +117,12 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
         mine = groups[self.accelerator.process_index :: self.accelerator.num_processes]
         for group in mine:
             pairs = [collator.pairs[one] for one in group]
-            batch = self._prepare_inputs(collate(pairs, collator.pad))
+            batch = on_device(self, collate(pairs, collator.pad))
             logps = self.compute_ref_log_probs(model, batch)
             found[:, group] = torch.stack(logps).float().cpu()
         for _ in range(sharding.lacking(self.accelerator, len(mine))):
             with self._as_reference():
-                nothing(model, self._prepare_inputs(collate(collator.pairs[:1], collator.pad)))
+                nothing(model, on_device(self, collate(collator.pairs[:1], collator.pad)))
         # Each process has filled in its own places.
         whole: torch.Tensor = self.accelerator.reduce(found.to(self.accelerator.device), "sum")
         return whole.cpu()
@@ -149,7 +149,7 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
         """Run an optimizer step's forward and backward passes, part by part."""
         del num_items_in_batch
         model.train()
-        parts: Any = self._prepare_inputs(inputs)["parts"]
+        parts: Any = on_device(self, inputs)["parts"]
         pairs = sum(len(part["input_ids"]) for part in parts)
         total = torch.zeros((), device=self.args.device)
         for part in passes(self, model, parts):

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import torch
+from accelerate.utils import send_to_device
 
 from fcpref.shell import sharding
 
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from fcpref.shell.packed_pairs import Batch
+
+
+def on_device(trainer: Any, values: Any) -> Any:  # noqa: ANN401
+    """Return tensors, of dictionaries and lists too, where a trainer computes.
+
+    Its own way would round log-probabilities of the reference under DeepSpeed.
+    """
+    return send_to_device(values, trainer.args.device)
 
 
 def passes(trainer: Any, model: Any, parts: Sequence[Batch]) -> Iterator[Batch]:  # noqa: ANN401

@@ -55,7 +55,8 @@ def test_our_configs_say_so(shared):
         (evolve(SPEC, lora=LoraSpec(quantised="nf4")), "weights in 4 bits"),
     ],
 )
-def test_what_needs_whole_weights_is_refused(shared, spec, said):
+@pytest.mark.usefixtures("shared")
+def test_what_needs_whole_weights_is_refused(spec, said):
     with pytest.raises(TrainingError, match=said):
         check(spec)
 
