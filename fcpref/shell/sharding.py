@@ -67,12 +67,17 @@ def begin(accelerator: Any) -> None:  # noqa: ANN401
         return
     if str(accelerator.distributed_type).rpartition(".")[2] not in {"FSDP", "DEEPSPEED"}:
         raise TrainingError(
-            f"{how} shares a model out among GPUs, and here are none or one process; use another "
-            "config, or accelerate launch"
+            f"{how} shares a model out among GPUs, and Accelerate finds none; start this by "
+            "accelerate launch where there are some, or use ddp.yaml"
         )
     if how == "zero3":
         if accelerator.state.deepspeed_plugin.zero_stage != 3:  # noqa: PLR2004
             raise TrainingError("DeepSpeed has to be of stage 3; set zero_stage: 3")
+        # Otherwise passes' gradients would be added up in bfloat16.
+        accelerator.state.deepspeed_plugin.deepspeed_config |= {
+            "data_types": {"grad_accum_dtype": "fp32"},
+            "communication_data_type": "fp32",
+        }
         return
     if accelerator.mixed_precision == "bf16":
         import torch
