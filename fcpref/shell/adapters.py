@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fcpref.errors import ArtifactError, TrainingError
-from fcpref.shell import processes
+from fcpref.shell import processes, sharding
 from fcpref.shell.model_names import ModelName, ResolvedModel
-from fcpref.shell.models import load_model
+from fcpref.shell.models import load_model, loaded_dtype, on_gpu
 from fcpref.shell.resolving import TEMPLATE
 from fcpref.shell.store import file_hash
 from fcpref.shell.whole_models import whole_model
@@ -43,13 +43,17 @@ def to_train(student: ResolvedModel, spec: SftSpec | DpoSpec | GrpoSpec) -> Any:
     import torch
     from peft import LoraConfig, get_peft_model
 
+    sharding.check(spec)
     processes.take_device()
     lora = spec.lora
     torch.manual_seed(spec.seed)
+    # What is shared out among GPUs goes there in shares.
+    device = "cpu" if sharding.kind() else "auto"
     if spec.method == "full":
-        return whole_model(student)
+        return whole_model(student, device)
     quantised = lora.quantised == "nf4"
-    model = load_model(student, dtype=spec.dtype, trainable=True, quantised=quantised)
+    dtype = loaded_dtype(spec.dtype, "cuda" if on_gpu() else "cpu")
+    model = load_model(student, dtype=dtype, device=device, trainable=True, quantised=quantised)
     if student.adapter is not None:
         return _frozen_below(model, lora.first_layer)
     layers = model.config.num_hidden_layers

@@ -163,7 +163,11 @@ def score_trained_only(model: Any) -> None:  # noqa: ANN401
     for name in ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier"):
         if getattr(config, name, None) is not None:
             raise TrainingError(f"{config.model_type} has {name}, which training does not know yet")
-    original = model.forward
+    original, head = model.forward, model.get_output_embeddings()
+    project = head.forward
+
+    def score(hidden: torch.Tensor, targets: torch.Tensor | None = None) -> Any:  # noqa: ANN401
+        return project(hidden) if targets is None else scored(hidden, project, targets)
 
     def forward(*args: Any, trained: Any = None, **kwargs: Any) -> Any:  # noqa: ANN401
         if trained is None:
@@ -172,8 +176,11 @@ def score_trained_only(model: Any) -> None:  # noqa: ANN401
         if (seen := kwargs.get("attention_mask")) is not None:
             kwargs["attention_mask"] = _masks(config, seen, kwargs["position_ids"])
         hidden = model.base_model(*args, use_cache=False, **kwargs).last_hidden_state
-        return scored(hidden[rows, columns], model.get_output_embeddings(), targets)
+        # One call, whatever the number of tokens: where weights are shared out among processes, a
+        # call gathers them from all.
+        return head(hidden[rows, columns], targets)
 
+    head.forward = score
     model.forward = forward
 
 

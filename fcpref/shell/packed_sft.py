@@ -8,7 +8,7 @@ import torch
 from trl import SFTTrainer
 
 from fcpref.shell.packed_pairs import Batch, Scored, by_budget
-from fcpref.shell.passes import average_metrics, passes
+from fcpref.shell.passes import average_metrics, on_device, passes
 from fcpref.shell.resuming import Resuming
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class PackedSFTTrainer(Resuming, SFTTrainer):
         """Run an optimizer step's passes; the loss is the mean over its trained tokens."""
         del num_items_in_batch
         model.train()
-        parts: Any = self._prepare_inputs(inputs)["parts"]
+        parts: Any = on_device(self, inputs)["parts"]
         count = float(sum(len(part["targets"]) for part in parts))
         own = torch.tensor(count, device=self.args.device)
         # Processes' gradients are averaged, so each divides by the mean of what they train on. A

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from accelerate.utils import is_peft_model
 from trl import DPOTrainer
+from trl.trainer import dpo_trainer
 from trl.trainer.utils import FusedCausalLMOutput, use_adapter
 
+from fcpref.shell import sharding
 from fcpref.shell.packed_pairs import (
     Batch,
     PackedPair,
@@ -18,7 +20,7 @@ from fcpref.shell.packed_pairs import (
     collate,
     table,
 )
-from fcpref.shell.passes import average_metrics, passes
+from fcpref.shell.passes import average_metrics, nothing, on_device, passes
 from fcpref.shell.quantising import adapters_in_float32
 from fcpref.shell.resuming import Resuming
 
@@ -34,23 +36,26 @@ class PackedCollator:
     def __init__(self, pairs: Sequence[PackedPair], pad: int, budget: int) -> None:
         """Keep the pairs.
 
+        Attribute ``references`` takes what the reference says of them, of shape (2, pairs).
+
         Args:
             pairs: all of them.
             pad: id of the padding token.
             budget: tokens of a forward pass, padding included.
         """
         self.pairs, self.pad, self.budget = pairs, pad, budget
+        self.references: torch.Tensor | None = None
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Return the parts; reference log-probabilities go with them where the rows have them."""
+        """Return the parts; reference log-probabilities go with them where they are known."""
         groups = by_budget([self.pairs[one["pair"]].length for one in examples], self.budget)
         return {"parts": [self._part([examples[place] for place in group]) for group in groups]}
 
     def _part(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
-        batch = collate([self.pairs[one["pair"]] for one in examples], self.pad)
-        for name in _REFERENCE:
-            if name in examples[0]:
-                batch[name] = torch.tensor([one[name] for one in examples])
+        places = [one["pair"] for one in examples]
+        batch = collate([self.pairs[place] for place in places], self.pad)
+        if self.references is not None:
+            batch |= dict(zip(_REFERENCE, self.references[:, places], strict=True))
         return batch
 
 
@@ -69,14 +74,23 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
             reference: its scores, of shape (2, pairs), where they are known.
             **options: TRL's.
         """
-        super().__init__(**options)
+        with _no_second_model():
+            super().__init__(**options)
         adapters_in_float32(self.model)
-        self.reference = self._scored_by_reference() if reference is None else reference
-        rows: Any = self.train_dataset
-        for column, values in zip(_REFERENCE, self.reference.tolist(), strict=True):
-            rows = rows.add_column(column, values)
-        self.train_dataset = rows
         self.precompute_ref_logps = True
+        if reference is None and not sharding.kind():
+            reference = self._scored_by_reference(self.model)
+        self._take(reference)
+
+    def _take(self, reference: Any) -> None:  # noqa: ANN401
+        collator: Any = self.data_collator
+        self.reference = collator.references = reference
+
+    def _prepare_for_training(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+        prepared = super()._prepare_for_training(*args, **options)  # type: ignore[no-untyped-call]
+        if self.reference is None:  # a model is shared out by now
+            self._take(self._scored_by_reference(prepared[0]))
+        return prepared
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401
         return dataset
@@ -85,13 +99,14 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
         return dataset  # is done here, after the parent's beginning
 
     def _set_signature_columns_if_needed(self) -> None:
-        self._signature_columns = ["pair", *_REFERENCE]
+        self._signature_columns = ["pair"]
 
     def references(self) -> torch.Tensor:
         """Return the reference's scores, so that a run that goes on has the same ones."""
-        return self.reference
+        scores: torch.Tensor = self.reference
+        return scores
 
-    def _scored_by_reference(self) -> torch.Tensor:
+    def _scored_by_reference(self, model: Any) -> torch.Tensor:  # noqa: ANN401
         """Return the reference's log-probabilities of all pairs; alike in length together."""
         collator: Any = self.data_collator
         found = torch.zeros(len(_REFERENCE), len(collator.pairs))
@@ -102,15 +117,25 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
         mine = groups[self.accelerator.process_index :: self.accelerator.num_processes]
         for group in mine:
             pairs = [collator.pairs[one] for one in group]
-            batch = self._prepare_inputs(collate(pairs, collator.pad))
-            logps = self.compute_ref_log_probs(self.model, batch)
+            batch = on_device(self, collate(pairs, collator.pad))
+            logps = self.compute_ref_log_probs(model, batch)
             found[:, group] = torch.stack(logps).float().cpu()
+        for _ in range(sharding.lacking(self.accelerator, len(mine))):
+            with self._as_reference():
+                nothing(model, on_device(self, collate(collator.pairs[:1], collator.pad)))
         # Each process has filled in its own places.
         whole: torch.Tensor = self.accelerator.reduce(found.to(self.accelerator.device), "sum")
         return whole.cpu()
 
     def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:  # noqa: ANN401
         """Return the reference's log-probabilities of the chosen and of the rejected chains."""
+        with self._as_reference():
+            log_probs = _forward(model, inputs).log_probs
+        return table(log_probs, inputs, _widest(inputs)).sum(1).chunk(2)
+
+    @contextlib.contextmanager
+    def _as_reference(self) -> Iterator[None]:
+        """Let the model be the reference."""
         reference: Any = contextlib.nullcontext()
         if is_peft_model(self.model):
             unwrapped = self.accelerator.unwrap_model(self.model)
@@ -118,14 +143,13 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
             name = "ref" if "ref" in unwrapped.peft_config else None
             reference = use_adapter(unwrapped, adapter_name=name)
         with torch.no_grad(), reference, self.accelerator.autocast():
-            log_probs = _forward(model, inputs).log_probs
-        return table(log_probs, inputs, _widest(inputs)).sum(1).chunk(2)
+            yield
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:  # noqa: ANN401
         """Run an optimizer step's forward and backward passes, part by part."""
         del num_items_in_batch
         model.train()
-        parts: Any = self._prepare_inputs(inputs)["parts"]
+        parts: Any = on_device(self, inputs)["parts"]
         pairs = sum(len(part["input_ids"]) for part in parts)
         total = torch.zeros((), device=self.args.device)
         for part in passes(self, model, parts):
@@ -172,6 +196,18 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
         """Count nothing: the parent's estimate is of padded rows."""
         del inputs
         return 0
+
+
+@contextlib.contextmanager
+def _no_second_model() -> Iterator[None]:
+    """Keep TRL from loading a reference, which it does under FSDP, and drops without using it."""
+    module: Any = dpo_trainer
+    load = module.create_model_from_path
+    module.create_model_from_path = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        module.create_model_from_path = load
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from attrs import frozen
 from transformers import TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 
-from fcpref.shell import processes
+from fcpref.shell import processes, sharding
 from fcpref.shell.checkpoints import SECONDS, Checkpoints
 from fcpref.shell.random_states import random_state, set_random_state
 from fcpref.shell.training_memory import pass_tokens
@@ -41,6 +41,7 @@ def environment() -> dict[str, str]:
         "fcpref": package_version(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "processes": str(processes.count()),
+        **({"shares": sharding.kind()} if sharding.kind() else {}),
     }
 
 
@@ -53,7 +54,8 @@ class Start:
         folder: the checkpoint that it goes on from, if any.
         tokens: of a forward pass; those of the interrupted run, whose sums have the same order.
         common: of all processes: weights, optimizer, schedule, the reference's scores.
-        own: of this process: random states, metrics since the last log.
+        own: of this process: random states, metrics since the last log, and its shares of weights
+            and optimizer where they are shared out.
     """
 
     checkpoints: Checkpoints | None
@@ -65,6 +67,13 @@ class Start:
 
 def start_of(checkpoints: Checkpoints | None, model: Any) -> Start:  # noqa: ANN401
     """Return where a run starts: at its newest checkpoint, or at the beginning."""
+    if checkpoints and sharding.kind() == "zero3":
+        if checkpoints.every != 0 and processes.is_first():
+            checkpoints.note(
+                "DeepSpeed: no checkpoints are kept, and a run that is interrupted starts from the "
+                "beginning; use fsdp.yaml for runs of hours"
+            )
+        checkpoints = None
     folder = checkpoints.newest(environment()) if checkpoints else None
     common = _read(folder / _COMMON) if folder else {}
     own = _read(folder / _own_name()) if folder else {}
@@ -85,6 +94,7 @@ class Resuming:
 
     def begin(self: Any, start: Start, guard: ProbeGuard | None = None) -> None:
         """Train, from the beginning or a checkpoint on, watched by a guard if there is one."""
+        sharding.begin(self.accelerator)
         self._start, self._guard = start, guard
         if guard is not None:
             guard.begin(self, start.common)
@@ -100,6 +110,7 @@ class Resuming:
         """Put back what has been measured since the last log."""
         own = self._start.own
         self._start.common.clear()  # is in place by now, and may be large
+        own.pop("shares", None)
         if own:
             self._tr_loss += own["loss"].to(self._tr_loss.device)
             self._globalstep_last_logged = own["logged"]
@@ -119,13 +130,18 @@ class Resuming:
             "seen": self._total_train_tokens,
             "metrics": {name: [*values] for name, values in self._metrics["train"].items()},
         }
+        trained = self.model.named_parameters()
+        weighty = {
+            "weights": {name: one.detach() for name, one in trained if one.requires_grad},
+            "optimizer": self.optimizer.state_dict(),
+        }
+        if sharding.kind():
+            own["shares"], weighty = sharding.own(weighty), {}
         files = {_own_name(): _bytes(own)}
         if processes.is_first():
-            trained = self.model.named_parameters()
             files[_COMMON] = _bytes(
                 {
-                    "weights": {name: one.detach() for name, one in trained if one.requires_grad},
-                    "optimizer": self.optimizer.state_dict(),
+                    **weighty,
                     "schedule": self.lr_scheduler.state_dict(),
                     "references": self.references(),
                     **(self._guard.state() if self._guard else {}),
@@ -137,6 +153,8 @@ class Resuming:
         self._start.checkpoints.write(self.state.global_step, files, environment(), wait)
 
     def _load_from_checkpoint(self: Any, *_: Any) -> None:  # noqa: ANN401
+        if sharding.kind():  # is done with the optimizer
+            return
         parameters = dict(self.model.named_parameters())
         with torch.no_grad():
             for name, weight in self._start.common["weights"].items():
@@ -144,7 +162,10 @@ class Resuming:
 
     def _load_optimizer_and_scheduler(self: Any, checkpoint: str | None) -> None:
         if checkpoint is not None:
-            self.optimizer.load_state_dict(self._start.common["optimizer"])
+            if shares := self._start.own.get("shares"):
+                sharding.restore(self.model, self.optimizer, shares["weights"], shares["optimizer"])
+            else:
+                self.optimizer.load_state_dict(self._start.common["optimizer"])
             self.lr_scheduler.load_state_dict(self._start.common["schedule"])
 
     def _load_rng_state(self: Any, checkpoint: str | None) -> None:

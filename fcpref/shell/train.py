@@ -29,7 +29,7 @@ from fcpref.core.training import (
     trained_replies,
 )
 from fcpref.errors import ArtifactError, TrainingError
-from fcpref.shell import processes
+from fcpref.shell import processes, sharding
 from fcpref.shell.adapters import CONFIG, WEIGHTS, save_adapter, to_train
 from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.encoding import encode_rows
@@ -38,7 +38,7 @@ from fcpref.shell.probing import Probing
 from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import grammars_of, training_tokenizer
-from fcpref.shell.whole_models import is_whole, save_whole
+from fcpref.shell.whole_models import filled, is_whole, save_whole
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Chain, Encoded
@@ -157,7 +157,7 @@ def train_grpo(problems: Sequence[Problem], spec: GrpoSpec, job: TrainingJob) ->
     """
     import torch
 
-    if processes.count() > 1:
+    if processes.count() > 1 or sharding.kind():
         raise TrainingError("grpo trains in one process; start it without accelerate launch")
     if torch.cuda.device_count() > 1:
         raise TrainingError(
@@ -234,12 +234,17 @@ def _finish(
 ) -> RunRecord:
     metrics, steps, stopped = result
     full = spec.method == "full"
-    weights = {
-        name: parameter.detach()
+    named = {
+        name: parameter
         for name, parameter in model.named_parameters()
         if full or ("lora_" in name and ".default" in name)
     }
-    if not all(weight.isfinite().all() for weight in weights.values()):
+    weights, finite = {}, True
+    for each, weight in sharding.whole(named):
+        finite = finite and bool(weight.isfinite().all())
+        if processes.is_first():
+            weights[each] = weight.cpu() if sharding.kind() or not full else weight
+    if not finite:
         message = f"the trained weights are not finite after {steps} steps; lower learning_rate"
         raise TrainingError(message)
     name = ModelName.parse(job.student.name)
@@ -248,10 +253,10 @@ def _finish(
     start = file_hash(job.student.adapter / WEIGHTS) if job.student.adapter else ""
     digest = ""
     if processes.is_first() and full:
-        digest = save_whole(model, job.student, job.out, template)
+        trained = filled(job.student, weights) if sharding.kind() else model
+        digest = save_whole(trained, job.student, job.out, template)
     elif processes.is_first():
-        own = {name: weight.cpu() for name, weight in weights.items()}
-        digest = save_adapter(model, own, job.out, str(base), template)
+        digest = save_adapter(model, weights, job.out, str(base), template)
     flat = [item for row in rows for item in row]
     return RunRecord(
         kind="sft" if isinstance(spec, SftSpec) else "dpo",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fcpref.shell import processes, sharding
+
 _CPU_TOKENS = 1_024
 """Enough to keep a processor's cores at work, in little memory."""
 
@@ -19,16 +21,20 @@ def pass_tokens(model: Any) -> int:  # noqa: ANN401
     """Return how many tokens, padding included, a forward pass with gradients may have.
 
     Args:
-        model: on the device where it is trained.
+        model: on the device where it is trained, or to be shared out among GPUs.
     """
     import torch
 
     device = next(model.parameters()).device
-    if device.type != "cuda":
+    shared = sharding.kind() and torch.cuda.is_available()
+    if device.type != "cuda" and not shared:
         return _CPU_TOKENS
-    free, _ = torch.cuda.mem_get_info(device)
+    free, _ = torch.cuda.mem_get_info(None if shared else device)
     trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
-    free -= _STATE_BYTES * trained
+    if shared:
+        free -= sharding.share_bytes(model) + _STATE_BYTES * trained // processes.count()
+    else:
+        free -= _STATE_BYTES * trained
     return max(1, min(_MOST_TOKENS, int(_SHARE * free / token_bytes(model.config))))
 
 

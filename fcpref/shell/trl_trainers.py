@@ -19,7 +19,7 @@ from transformers import TrainerCallback
 from trl import DPOConfig, GRPOConfig, SFTConfig
 
 from fcpref.errors import TrainingError
-from fcpref.shell import processes
+from fcpref.shell import processes, sharding
 from fcpref.shell.adapters import base_of
 from fcpref.shell.grpo_trainer import OnlineTrainer, Rollouts, summary
 from fcpref.shell.packed_pairs import (
@@ -253,15 +253,19 @@ def _common(
         "save_strategy": "no",
         "report_to": [],
         "disable_tqdm": True,
-        "use_cpu": not torch.cuda.is_available(),
+        "use_cpu": not torch.cuda.is_available() and not sharding.kind(),
         "max_grad_norm": 1.0,
         "dataloader_pin_memory": False,
     }
 
 
 def _in_bfloat16(spec: SftSpec | DpoSpec | GrpoSpec) -> bool:
-    """Tell whether float32 weights are rounded for a pass; frozen ones are what `dtype` says."""
-    return spec.method == "full" and spec.dtype != "float32" and torch.cuda.is_available()
+    """Tell whether float32 weights are rounded for a pass; frozen ones are what `dtype` says.
+
+    DeepSpeed wants all of one dtype, and keeps float32 of those that are trained.
+    """
+    rounded = spec.method == "full" or sharding.kind() == "zero3"
+    return rounded and spec.dtype != "float32" and torch.cuda.is_available()
 
 
 def _own_batch(batch: int) -> int:
@@ -289,7 +293,9 @@ def _mixed(model: Any) -> Iterator[None]:  # noqa: ANN401
     """
     first = next(model.parameters())
     dora = any(one.use_dora for one in getattr(model, "peft_config", {}).values())
-    if dora or first.device.type != "cuda" or first.dtype is not torch.bfloat16:
+    # Of a model that is shared out, layers come to the GPU later.
+    there = first.device.type == "cuda" or (sharding.kind() and torch.cuda.is_available())
+    if dora or not there or first.dtype is not torch.bfloat16:
         yield
         return
     base = base_of(model)

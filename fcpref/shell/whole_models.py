@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from fcpref.core.canon import content_id
+from fcpref.shell import sharding
 from fcpref.shell.model_names import ModelName, ResolvedModel
 from fcpref.shell.models import load_model
 from fcpref.shell.store import file_hash
@@ -69,12 +70,29 @@ def weights_hash(folder: Path) -> str:
     return file_hash(files[0]) if files else ""
 
 
-def whole_model(student: ResolvedModel) -> Any:  # noqa: ANN401
+def whole_model(student: ResolvedModel, device: str = "auto") -> Any:  # noqa: ANN401
     """Load a student with all weights in float32 and to be trained, an adapter summed into them."""
-    model: Any = load_model(student, dtype="float32", trainable=True)
+    model: Any = load_model(student, dtype="float32", device=device, trainable=True)
     if student.adapter is not None:
         model = model.merge_and_unload()
     return model.requires_grad_(requires_grad=True)
+
+
+def filled(student: ResolvedModel, weights: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Load a student in host memory with other weights than its own.
+
+    Args:
+        student: what was trained.
+        weights: all of them, by parameter.
+    """
+    import torch
+
+    sharding.end()
+    model = whole_model(student, "cpu")
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])
+    return model
 
 
 def save_whole(model: Any, student: ResolvedModel, out: Path, template: str = "") -> str:  # noqa: ANN401
