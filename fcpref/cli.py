@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcpref import cli_artifacts, cli_data, cli_recordings, cli_sampling
+from fcpref import cli_artifacts, cli_data, cli_pairs, cli_recordings, cli_sampling
 from fcpref.cli_base import (
     INTERRUPTED,
     STUDENT,
@@ -30,6 +30,7 @@ __all__ = [
     "INTERRUPTED",
     "cli_artifacts",
     "cli_data",
+    "cli_pairs",
     "cli_recordings",
     "cli_sampling",
     "main",

@@ -199,6 +199,36 @@ def main(context: click.Context, artifacts: Path) -> None:
     context.obj = artifacts
 
 
+def policy_option(words: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the option ``--policy``, described by some words."""
+    # `fcpref.core.tasks.POLICIES`, which would be imported for this.
+    several = click.Choice(["shortest", "forward", "aloud"])
+    return click.option("--policy", type=several, default="shortest", show_default=True, help=words)
+
+
+def limit_options(*, tokens: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command ``--calls`` and ``--tokens``, which limit a chain."""
+
+    def given(function: Callable[..., None]) -> Callable[..., None]:
+        function = click.option(
+            "--tokens", type=click.IntRange(1), default=tokens, show_default=True, help="A chain."
+        )(function)
+        return click.option(
+            "--calls", type=click.IntRange(1), default=18, show_default=True, help="A chain."
+        )(function)
+
+    return given
+
+
+reply_limit = click.option(
+    "--reply-tokens",
+    type=click.IntRange(1),
+    default=96,
+    show_default=True,
+    help="A reply; longer ones are cut.",
+)
+
+
 def in_shards(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command ``--ray`` and ``--shards``, and the sharding that they describe, if any."""
 

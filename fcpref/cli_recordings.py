@@ -10,6 +10,7 @@ import click
 from fcpref.cli_base import (
     Session,
     command,
+    limit_options,
     main,
 )
 
@@ -115,8 +116,7 @@ def merge(session: Session, recordings: tuple[str, ...]) -> None:
 @click.option(
     "--grammar", type=click.Choice(["python", "tools"]), help="Told by each row when left out."
 )
-@click.option("--calls", type=click.IntRange(1), default=18, show_default=True, help="A chain.")
-@click.option("--tokens", type=click.IntRange(1), default=800, show_default=True, help="A chain.")
+@limit_options(tokens=800)
 def import_(session: Session, file: Path, problems: str, **options: Any) -> None:  # noqa: ANN401
     """Import chats about PROBLEMS from FILE: JSON (Lines), Parquet, or a folder of these.
 

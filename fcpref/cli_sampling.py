@@ -13,6 +13,9 @@ from fcpref.cli_base import (
     command,
     in_shards,
     ladder,
+    limit_options,
+    policy_option,
+    reply_limit,
     temperature,
 )
 
@@ -63,25 +66,6 @@ def _prompt_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def _limit_options(*, tokens: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options that limit a chain; `_limits` reads them."""
-    limits = (
-        ("--calls", 18, "A chain."),
-        ("--tokens", tokens, "A chain."),
-        ("--reply-tokens", 96, "A reply; longer ones are cut."),
-    )
-
-    def given(function: Callable[..., None]) -> Callable[..., None]:
-        for name, default, words in reversed(limits):
-            option = click.option(
-                name, type=click.IntRange(1), default=default, show_default=True, help=words
-            )
-            function = option(function)
-        return function
-
-    return given
-
-
 @command(
     "fcpref chains 3f2a --engine openai --endpoint http://127.0.0.1:8000/v1 --model M",
     "fcpref chains 3f2a --engine transformers --model hub:M --prompt help --grammar tools",
@@ -126,13 +110,9 @@ def _limit_options(*, tokens: int) -> Callable[[Callable[..., None]], Callable[.
     "beginning; or correct each incorrect chain: from the start, after its first failure and at "
     "its end. Such chains are marked and count for no model.",
 )
-@click.option(
-    "--policy",
-    type=click.Choice(["shortest", "forward", "aloud"]),
-    default="shortest",
-    show_default=True,
-    help="Of engine oracle, and of --complete each: the shortest way, or all that follows until "
-    "the answer is settled, which takes no looking ahead, silent or with thoughts.",
+@policy_option(
+    "Of engine oracle, and of --complete each: the shortest way, or all that follows until the "
+    "answer is settled, which takes no looking ahead, silent or with thoughts."
 )
 @click.option(
     "--slips",
@@ -144,7 +124,8 @@ def _limit_options(*, tokens: int) -> Callable[[Callable[..., None]], Callable[.
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling.")
 @click.option("--recording", help="What engine replay answers from.")
 @_prompt_options
-@_limit_options(tokens=800)
+@limit_options(tokens=800)
+@reply_limit
 @click.option(
     "--dtype",
     type=click.Choice(["auto", "bfloat16", "float16", "float32"]),
@@ -288,7 +269,8 @@ def _prompt(options: dict[str, Any]) -> PromptSpec:
 @click.option("--temperature", type=temperature, default=0.8, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @_prompt_options
-@_limit_options(tokens=400)
+@limit_options(tokens=400)
+@reply_limit
 def evaluate(
     session: Session,
     model: str,

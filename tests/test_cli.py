@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from fcpref.cli import INTERRUPTED, main
 from fcpref.core.chains import Limits
 from fcpref.core.codec import unstructure
+from fcpref.core.tasks import POLICIES
 from fcpref.errors import UsageError
 from tests.command_line import made_by, refused
 
@@ -219,6 +220,11 @@ def test_evaluate_passes_the_grammar_on(fcpref, problems, monkeypatch):
         fcpref("evaluate", "path:x", problems["id"], *words)
 
     assert [prompt.grammar for prompt in prompts] == ["python", "tools"]
+
+
+@pytest.mark.parametrize("command", ["chains", "pairs"])
+def test_every_policy_of_an_oracle_can_be_asked_for(fcpref, command):
+    assert f"[{'|'.join(POLICIES)}]" in fcpref(command, "--help").output
 
 
 def test_evaluate_passes_the_limits_on(fcpref, problems, monkeypatch):

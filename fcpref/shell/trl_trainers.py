@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import math
-import os
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import datasets
 import torch
 import transformers
-from peft.helpers import disable_input_dtype_casting
 from transformers import TrainerCallback
 from trl import DPOConfig, GRPOConfig, SFTConfig
 
@@ -31,6 +26,7 @@ from fcpref.shell.packed_trainer import PackedCollator, PackedDPOTrainer
 from fcpref.shell.preference_losses import loss_settings
 from fcpref.shell.quantising import adapters_in_float32
 from fcpref.shell.resuming import start_of
+from fcpref.shell.surroundings import any_shape, mixed, quiet
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Encoded
@@ -64,7 +60,7 @@ def run_sft(
     watch = _Watch(on_step, limit=math.inf)
     own = _own_batch(spec.batch)
     score_trained_only(base_of(model))
-    with _quiet(), _any_shape(), _mixed(model), tempfile.TemporaryDirectory() as folder:
+    with quiet(), any_shape(), mixed(model), tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
             **_common(folder, spec, own, len(rows)), max_length=None, packing=False
         )
@@ -97,7 +93,7 @@ def run_dpo(
     watch = _Watch(on_step, limit=spec.stop_below, beta=spec.beta)
     own = _own_batch(spec.batch)
     score_trained_only(base_of(model))
-    with _quiet(), _any_shape(), _mixed(model), tempfile.TemporaryDirectory() as folder:
+    with quiet(), any_shape(), mixed(model), tempfile.TemporaryDirectory() as folder:
         arguments = DPOConfig(
             **_common(folder, spec, own, len(rows)),
             **loss_settings(spec),
@@ -135,7 +131,7 @@ def run_grpo(
     while spec.batch % rows:
         rows -= 1
     steps = spec.steps or len(order) // spec.problems * spec.iterations
-    with _quiet(), _any_shape(), tempfile.TemporaryDirectory() as folder:
+    with quiet(), any_shape(), tempfile.TemporaryDirectory() as folder:
         common = _common(folder, spec, rows, len(order))
         common |= {
             "num_train_epochs": 1,
@@ -281,74 +277,3 @@ def _own_batch(batch: int) -> int:
 def _own_console(trainer: Any) -> None:  # noqa: ANN401
     # Progress is shown by the caller; the trainer's own printing would break its bars.
     trainer.remove_callback(transformers.trainer_callback.PrinterCallback)
-
-
-@contextlib.contextmanager
-def _mixed(model: Any) -> Iterator[None]:  # noqa: ANN401
-    """Compute with adapters in bfloat16 on a GPU, where the weights below them are in it.
-
-    The adapters stay in float32. PEFT would read each layer's input as float32 for their sake,
-    which takes longer than the layer itself, and as much memory again. For DoRA's it may: the norms
-    that its magnitudes are divided by would be rounded with the input, more than these learn.
-    """
-    first = next(model.parameters())
-    dora = any(one.use_dora for one in getattr(model, "peft_config", {}).values())
-    # Of a model that is shared out, layers come to the GPU later.
-    there = first.device.type == "cuda" or (sharding.kind() and torch.cuda.is_available())
-    if dora or not there or first.dtype is not torch.bfloat16:
-        yield
-        return
-    base = base_of(model)
-    forward = base.forward
-
-    def mixed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        # Not around a whole run: it keeps the weights as they were when it began.
-        with torch.autocast("cuda", dtype=torch.bfloat16):
-            return forward(*args, **kwargs)
-
-    base.forward = mixed
-    try:
-        with disable_input_dtype_casting(model):
-            yield
-    finally:
-        base.forward = forward
-
-
-@contextlib.contextmanager
-def _any_shape() -> Iterator[None]:
-    """Train without cuDNN's attention.
-
-    It plans anew for each shape of a batch, which on an H100 takes five times as long as the work,
-    and runs of several processes there have ended in NaN with it.
-    """
-    before = torch.backends.cuda.cudnn_sdp_enabled()
-    torch.backends.cuda.enable_cudnn_sdp(enabled=False)
-    try:
-        yield
-    finally:
-        torch.backends.cuda.enable_cudnn_sdp(enabled=before)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep libraries' warnings and bars off the console while training runs."""
-    level = transformers.logging.get_verbosity()
-    previous = os.environ.get("TQDM_DISABLE")
-    os.environ["TQDM_DISABLE"] = "1"
-    transformers.logging.set_verbosity_error()
-    datasets.disable_progress_bars()
-    trl_logger = logging.getLogger("trl")
-    trl_level = trl_logger.level
-    trl_logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        transformers.logging.set_verbosity(level)
-        trl_logger.setLevel(trl_level)
-        datasets.enable_progress_bars()
-        if previous is None:
-            del os.environ["TQDM_DISABLE"]
-        else:
-            os.environ["TQDM_DISABLE"] = previous

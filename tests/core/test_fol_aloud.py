@@ -23,7 +23,7 @@ from fcpref.core.tasks.fol_calls import Words
 from tests.strategies import deduction_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from fcpref.core.problems import Problem
 
@@ -41,6 +41,13 @@ def calls_of(problem: Problem) -> list[Call]:
 def weighed_of(problem: Problem) -> list[Weighed]:
     known = knowledge(problem)
     return list(weigh(known.literals, known.rules))
+
+
+def problem_of(givens: Mapping[str, str]) -> Problem:
+    """Make a problem of sentences by formula, with a claim that is never settled."""
+    assert TASK.generate is not None
+    told = (Statement(text=text, formula=show(parse(one))) for one, text in givens.items())
+    return evolve(TASK.generate({}, 0, "train", 0), givens=tuple(told), claim=NEVER)
 
 
 @given(deduction_problems())
@@ -184,16 +191,12 @@ def test_it_answers_as_soon_as_the_claim_is_settled(problem):
 
 
 def test_what_was_told_together_the_other_way_round_is_not_used_again():
-    assert TASK.generate is not None
-    problem = TASK.generate({}, 0, "train", 0)
-    texts = {
-        "Big(jim) and Kind(jim)": "Jim is big and Jim is kind.",
-        "forall x. (Kind(x) and Big(x) -> Odd(x))": "All people who are kind and big are odd.",
-    }
-    givens = tuple(
-        Statement(text=text, formula=show(parse(formula))) for formula, text in texts.items()
+    own = problem_of(
+        {
+            "Big(jim) and Kind(jim)": "Jim is big and Jim is kind.",
+            "forall x. (Kind(x) and Big(x) -> Odd(x))": "All people who are kind and big are odd.",
+        }
     )
-    own = evolve(problem, givens=givens, claim=NEVER)
     state = begin(TASK.toolbox, own, (), Limits(calls=99))
     use = next(one for one in aloud(state.memory) if one.startswith("ApplyRule"))
     assert "fact='Jim is big and Jim is kind.'" in use
@@ -204,14 +207,12 @@ def test_what_was_told_together_the_other_way_round_is_not_used_again():
 
 
 def test_a_fact_that_meets_both_conditions_is_its_own_partner():
-    assert TASK.generate is not None
-    problem = TASK.generate({}, 0, "train", 0)
-    texts = {
-        "Both(jim)": "Jim is both.",
-        "forall x. (Both(x) and Both(x) -> Odd(x))": "All people who are both and both are odd.",
-    }
-    givens = tuple(Statement(text=text, formula=formula) for formula, text in texts.items())
-    own = evolve(problem, givens=givens, claim=NEVER)
+    own = problem_of(
+        {
+            "Both(jim)": "Jim is both.",
+            "forall x. (Both(x) and Both(x) -> Odd(x))": "All people both and both are odd.",
+        }
+    )
     (first, second) = weighed_of(own)
     assert first.partners == ((knowledge(own).rules[0], (first.fact,)),)
     assert [step.conclusion for step in first.steps] == [second.fact]
