@@ -18,13 +18,14 @@ from fcpref.core.logic.chaining import as_conjunction
 from fcpref.core.problems import Statement
 from fcpref.core.problems.deduction_knowledge import claim_of, knowledge
 from fcpref.core.tasks import find_task
-from fcpref.core.tasks.fol_aloud import Weighed, aloud, weigh
+from fcpref.core.tasks.fol_aloud import SOMEONE, Weighed, aloud, weigh
 from fcpref.core.tasks.fol_calls import Words
 from tests.strategies import deduction_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from fcpref.core.logic.literals import Literal
     from fcpref.core.problems import Problem
 
 TASK = find_task("fol.deduction")
@@ -102,7 +103,7 @@ def test_partners_are_what_meets_the_other_condition_among_the_facts_before(prob
     weighed = weighed_of(problem)
     for place, one in enumerate(weighed):
         before = [other.fact for other in weighed[: place + 1]]
-        said = dict(one.partners)
+        said = {partners.rule: partners for partners in one.partners}
         for rule in known.rules:
             met = [
                 other
@@ -112,9 +113,36 @@ def test_partners_are_what_meets_the_other_condition_among_the_facts_before(prob
             if len(rule.body) == 1:
                 assert rule not in said
             elif met:
-                assert set(said[rule]) == set(met)
-            else:
-                assert not said.get(rule)
+                assert set(said[rule].facts) == set(met)
+                for other in met:
+                    assert as_asked(said[rule].asked, other)
+            elif rule in said:
+                assert not said[rule].facts
+
+
+def as_asked(asked: Literal, fact: Literal) -> bool:
+    """Tell whether a fact is what is asked for, where `SOMEONE` is anyone."""
+    return (asked.predicate, asked.positive) == (fact.predicate, fact.positive) and all(
+        one in {SOMEONE, other} for one, other in zip(asked.terms, fact.terms, strict=True)
+    )
+
+
+@given(deduction_problems())
+@settings(max_examples=60)
+def test_of_a_condition_only_who_is_left_open_is_someone(problem):
+    people = {term for fact in knowledge(problem).literals for term in fact.terms}
+    for one in weighed_of(problem):
+        for rule, asked, _ in one.partners:
+            place = next(
+                at
+                for at, condition in enumerate(rule.body)
+                if (condition.predicate, condition.positive)
+                == (one.fact.predicate, one.fact.positive)
+            )
+            known = set(rule.body[place].terms)
+            for variable, term in zip(rule.body[1 - place].terms, asked.terms, strict=True):
+                assert (term == SOMEONE) == (variable not in known)
+                assert term in {SOMEONE, *people}
 
 
 @given(deduction_problems())
@@ -129,10 +157,10 @@ def test_thoughts_say_what_is_so(problem):
 
     expected = []
     for one in weighed_of(problem):
-        told = [
-            f"{bare(rule.formula)}, " + (" and ".join(bare(x.formula) for x in facts) or "not yet")
-            for rule, facts in one.partners
-        ]
+        told = []
+        for rule, asked, facts in one.partners:
+            met = "yes" if facts == (asked,) else " and ".join(bare(x.formula) for x in facts)
+            told.append(f"{bare(rule.formula)}, {bare(asked.formula)}, {met or 'not yet'}")
         end = "something" if one.steps else "nothing"
         expected.append(f"{bare(one.fact.formula)}: {'; '.join([*told, end])}.")
     thoughts = [
@@ -214,7 +242,7 @@ def test_a_fact_that_meets_both_conditions_is_its_own_partner():
         }
     )
     (first, second) = weighed_of(own)
-    assert first.partners == ((knowledge(own).rules[0], (first.fact,)),)
+    assert first.partners == ((knowledge(own).rules[0], first.fact, (first.fact,)),)
     assert [step.conclusion for step in first.steps] == [second.fact]
 
 
@@ -245,3 +273,36 @@ def test_after_calls_of_another_only_the_others_are_made(index):
         assert functions(left[-2:]) == ["Saturated", "Answer"]
         if count == len(made):
             assert "something" not in "".join(aloud(state.memory))
+
+
+@pytest.mark.parametrize("index", range(8))
+def test_whoever_thinks_so_goes_on_where_it_is(index):
+    """After each beginning of its own chain the oracle gives the rest, failed calls or not."""
+    assert TASK.generate is not None
+    problem = TASK.generate({"max_depth": 4}, 0, "train", index)
+    whole = aloud(Memory(problem=problem))
+    state = begin(TASK.toolbox, problem, (), Limits(calls=99, failures=99))
+    for count, text in enumerate(whole):
+        assert aloud(state.memory) == whole[count:]
+        state = advance(state, Reply(text="ApplyRule(fact='Nothing.', rule='None.')"))
+        assert state.turns[-1].outcome.code is not None
+        assert aloud(state.memory) == whole[count:]
+        state = advance(state, Reply(text=text))
+
+
+def test_what_was_said_wrongly_is_said_again():
+    own = problem_of(
+        {
+            "Big(jim)": "Jim is big.",
+            "Kind(jim)": "Jim is kind.",
+            "forall x. (Big(x) and Kind(x) -> Odd(x))": "All big and kind people are odd.",
+        }
+    )
+    right, *calls = aloud(Memory(problem=own))[:3]
+    assert "Jim is big, yes; something." in right
+    state = begin(TASK.toolbox, own, (), Limits(calls=99))
+    state = advance(state, Reply(text=right.replace("yes; something", "not yet; nothing")))
+    again = aloud(state.memory)
+    assert "Jim is kind: All big and kind people are odd, Jim is big, yes; something." in again[0]
+    assert "Jim is big:" not in again[0]
+    assert list(again[1:3]) == calls

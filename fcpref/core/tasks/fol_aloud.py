@@ -1,15 +1,15 @@
 """Oracle of `fol.deduction` that says what it looks at: one fact after the other, and its rules.
 
 What makes a call right has to be seen from what is written before it. A thought leaves out no step
-of that search: which fact is looked at, which rule of two conditions it would meet one of, which
-fact meets the other one. So a small model needs to look up one thing at a time.
+of that search: which fact is looked at, which rule of two conditions it would meet one of, what the
+other one asks for then, which fact meets it. So a small model needs to look up one thing at a time.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from fcpref.core.functions import Call, show_call
+from fcpref.core.functions import Call, parse_call, show_call
 from fcpref.core.logic import And, Step, parse
 from fcpref.core.logic.chaining import as_conjunction, conjunction
 from fcpref.core.logic.literals import as_literal
@@ -25,18 +25,35 @@ if TYPE_CHECKING:
     from fcpref.core.problems.deduction_knowledge import Knowledge
 
 
+SOMEONE = "someone"
+"""Stands for a person that a condition leaves open."""
+
+
+class Partners(NamedTuple):
+    """A rule of two conditions, one of which a fact meets.
+
+    Attributes:
+        rule: the rule.
+        asked: what its other condition is then; of `SOMEONE` where the fact leaves that open.
+        facts: those that meet it.
+    """
+
+    rule: Rule
+    asked: Literal
+    facts: tuple[Literal, ...]
+
+
 class Weighed(NamedTuple):
     """A fact, and what it leads to together with those that were weighed before it.
 
     Attributes:
         fact: the fact.
-        partners: the rules of two conditions one of which it meets, in order, each with the facts
-            that meet the other one.
+        partners: the rules of two conditions one of which it meets, in order.
         steps: all that follows by one rule, known or not: forwards by rule, then backwards.
     """
 
     fact: Literal
-    partners: tuple[tuple[Rule, tuple[Literal, ...]], ...]
+    partners: tuple[Partners, ...]
     steps: tuple[Step, ...]
 
 
@@ -53,13 +70,13 @@ def weigh(facts: Iterable[Literal], rules: Sequence[Rule]) -> Iterator[Weighed]:
     agenda = list(depths)
     for place, fact in enumerate(agenda):  # it grows
         weighed = agenda[: place + 1]
-        partners: list[tuple[Rule, tuple[Literal, ...]]] = []
+        partners: list[Partners] = []
         steps: list[Step] = []
         for rule in rules:
             met = tuple(_premises(rule, fact, weighed))
-            if len(rule.body) > 1 and any(_meets(rule, at, fact) for at in range(len(rule.body))):
+            if (asked := _asked(rule, fact)) is not None:
                 others = dict.fromkeys(two[two[0] == fact] for two in met)
-                partners.append((rule, tuple(others)))
+                partners.append(Partners(rule, asked, tuple(others)))
             for premises in met:
                 conclusion = rule.ponens(premises)
                 if conclusion is not None:
@@ -79,8 +96,8 @@ def weigh(facts: Iterable[Literal], rules: Sequence[Rule]) -> Iterator[Weighed]:
 def aloud(memory: Memory) -> tuple[str, ...]:
     """Return all that follows, a fact after the other, until the claim is settled, with thoughts.
 
-    A thought goes through the facts up to one that leads to a call. Calls that were made are not
-    made again, and a fact that leads to no other is said to lead to nothing.
+    A thought goes through the facts up to one that leads to a call. What was made or truly said
+    before is left out, so that whoever thinks in this way goes on where it is.
     """
     problem = memory.problem
     if problem.claim is None:
@@ -114,14 +131,19 @@ def _search(
     claim: Literal,
 ) -> Iterator[Call]:
     """Give thoughts and calls until the claim is settled or there are no more facts to weigh."""
+    before = _thoughts(memory)
     thought: list[str] = []
     for weighed in weigh(facts, given.rules):
         steps = [step for step in weighed.steps if not _made(step, memory, word)]
-        thought.append(_said(weighed, bool(steps), word))
-        if not steps:
+        if weighed.steps and not steps:
             continue
-        yield call("Reasoning", thought=" ".join(thought))
-        thought = []
+        saying = _saying(weighed, word)
+        # Said again where a thought of others comes between it and its calls.
+        if f" {saying}" not in before or (steps and thought):
+            thought.append(saying)
+        if steps and thought:
+            yield call("Reasoning", thought=" ".join(thought))
+            thought = []
         for step in steps:
             yield from writer.step(step)
             if _settles(claim, (step.conclusion,)):
@@ -130,15 +152,28 @@ def _search(
         yield call("Reasoning", thought=" ".join(thought))
 
 
-def _said(weighed: Weighed, leads: bool, word: Words) -> str:  # noqa: FBT001 - private
-    """Such as ``Max is shy: All people who are shy and old are wise, Max is old; something.``."""
-    parts = [
-        f"{_bare(word(rule.formula))}, "
-        + (" and ".join(_bare(word(one.formula)) for one in partners) or "not yet")
-        for rule, partners in weighed.partners
-    ]
-    end = "something" if leads else "nothing"
+def _thoughts(memory: Memory) -> str:
+    """Return all that was said aloud, a space before each thought."""
+    calls = (parse_call(text) for text in memory.calls if text.startswith("Reasoning("))
+    return "".join(
+        f" {value}" for one in calls if isinstance(one, Call) for _, value in one.keywords
+    )
+
+
+def _saying(weighed: Weighed, word: Words) -> str:
+    """Such as ``Max is shy: All shy and old people are wise, Max is old, yes; something.``."""
+    parts = [f"{_bare(word(one.rule.formula))}, {_met(one, word)}" for one in weighed.partners]
+    end = "something" if weighed.steps else "nothing"
     return f"{_bare(word(weighed.fact.formula))}: {'; '.join([*parts, end])}."
+
+
+def _met(partners: Partners, word: Words) -> str:
+    """Say what is asked for, and what meets it; what names all people is not repeated."""
+    asked = _bare(word(partners.asked.formula))
+    if partners.facts == (partners.asked,):
+        return f"{asked}, yes"
+    met = " and ".join(_bare(word(one.formula)) for one in partners.facts)
+    return f"{asked}, {met or 'not yet'}"
 
 
 def _made(step: Step, memory: Memory, word: Words) -> bool:
@@ -168,10 +203,16 @@ def _premises(
                 yield two
 
 
-def _meets(rule: Rule, place: int, fact: Literal) -> bool:
-    pattern = rule.body[place]
-    alike = (pattern.predicate, pattern.positive) == (fact.predicate, fact.positive)
-    return alike and len(pattern.terms) == len(fact.terms)
+def _asked(rule: Rule, fact: Literal) -> Literal | None:
+    """Return the other condition of a rule that has two and the fact may meet one of, else None."""
+    if len(rule.body) == 1:
+        return None
+    for pattern, other in (rule.body, rule.body[::-1]):
+        alike = (pattern.predicate, pattern.positive) == (fact.predicate, fact.positive)
+        if alike and len(pattern.terms) == len(fact.terms):
+            names = dict(zip(pattern.terms, fact.terms, strict=True))
+            return other.put({term: names.get(term, SOMEONE) for term in other.terms})
+    return None
 
 
 def _settles(claim: Literal, facts: Iterable[Literal]) -> bool:
