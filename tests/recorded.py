@@ -11,7 +11,9 @@ from fcpref.core.chains import STUDENT, Chain, Limits, Message, Reply
 from fcpref.core.functions import translate
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
-from fcpref.shell.recordings import Recorded, Recording, RecordingEngine, recording_header, seal
+from fcpref.shell.recording_engine import RecordingEngine
+from fcpref.shell.recording_files import Recording
+from fcpref.shell.recordings import Recorded, recording_header, seal
 from fcpref.shell.sampling import SamplePlan, sample_chains
 from fcpref.shell.store import Artifact, Header
 

@@ -22,7 +22,7 @@ from fcpref.core.problems import Problem, problem_id
 from fcpref.core.seeds import derive
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError
-from fcpref.shell import recordings, stages_chains, stages_problems
+from fcpref.shell import recording_files, stages_chains, stages_problems
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.workspace import Workspace
 
@@ -77,7 +77,7 @@ class Pieces(io.FileIO):
 
 def after(place: str) -> None:
     """Kill this process as soon as a function has returned."""
-    owner = {"once": Workspace, "remove": recordings.Recording}.get(place, stages_chains)
+    owner = {"once": Workspace, "remove": recording_files.Recording}.get(place, stages_chains)
     real = getattr(owner, place)
 
     def and_die(*words, **options):
@@ -102,14 +102,14 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=0.0)
     parser.add_argument("--die-after", choices=PLACES)
     words = parser.parse_args()
-    opened = recordings._opened
+    opened = recording_files._opened
 
     def in_pieces(path):
         with opened(path) as file:
             # The lock belongs to the open file, which both descriptors are of.
             return Pieces(os.dup(file.fileno()), "a+b")
 
-    recordings._opened = in_pieces
+    recording_files._opened = in_pieces
     Pieces.pause = words.pause / 5
     if words.die_after:
         after(words.die_after)

@@ -18,7 +18,8 @@ from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, CodecError, UsageError
 from fcpref.shell.engines.base import Request
 from fcpref.shell.openings import SHOWN, Opening, kept_openings, recorded_openings
-from fcpref.shell.recordings import PART, STAGE, Recorded, read_part
+from fcpref.shell.recording_files import PART, read_part
+from fcpref.shell.recordings import STAGE, Recorded
 from fcpref.shell.reply_keys import ReplyKeys, opening_hash, problem_of, sample_of
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.stages_problems import problems_by_id

@@ -22,7 +22,8 @@ from fcpref.core.tasks import find_task
 from fcpref.errors import ClusterError, FcprefError, ModelError
 from fcpref.shell.engines.oracle import OracleEngine
 from fcpref.shell.progress import SILENT
-from fcpref.shell.recordings import Recorded, RecordingEngine
+from fcpref.shell.recording_engine import RecordingEngine
+from fcpref.shell.recordings import Recorded
 from fcpref.shell.sampling import sample_chains
 from fcpref.shell.shards import Failure, Result, Task, Work
 from fcpref.shell.solving import Solver, openai_engine

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from fcpref.core.pairs import PairSpec
     from fcpref.shell.engines.base import OnReply, Request
-    from fcpref.shell.recordings import Recording
+    from fcpref.shell.recording_files import Recording
     from fcpref.shell.sampling import SamplePlan
     from fcpref.shell.solving import Solver
     from fcpref.shell.store import Artifact

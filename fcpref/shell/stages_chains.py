@@ -16,14 +16,9 @@ from fcpref.shell.engines.oracle import OracleEngine
 from fcpref.shell.engines.replay import ReplayEngine
 from fcpref.shell.meter import metered
 from fcpref.shell.openings import SHOWN, shown
-from fcpref.shell.recordings import (
-    PART,
-    Recorded,
-    Recording,
-    RecordingEngine,
-    recording_header,
-    seal,
-)
+from fcpref.shell.recording_engine import RecordingEngine
+from fcpref.shell.recording_files import PART, Recording
+from fcpref.shell.recordings import Recorded, recording_header, seal
 from fcpref.shell.sampling import SamplePlan, sample_chains
 from fcpref.shell.versions import redone, versions_of
 from fcpref.shell.workspace import work_key

@@ -69,7 +69,8 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 from fcpref.errors import ArtifactError
-from fcpref.shell.recordings import Recorded, Recording, read_part
+from fcpref.shell.recording_files import Recording, read_part
+from fcpref.shell.recordings import Recorded
 
 path, room = Path(sys.argv[1]), int(sys.argv[2])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -25,20 +25,13 @@ from fcpref.core.chains import (
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, ReplayMissError
-from fcpref.shell import recordings
+from fcpref.shell import recording_files
 from fcpref.shell.engines.base import Request
 from fcpref.shell.engines.replay import ReplayEngine
-from fcpref.shell.recordings import (
-    Recorded,
-    Recording,
-    RecordingEngine,
-    expect_identity,
-    opening_hash,
-    read_part,
-    reply_key,
-    seal,
-)
-from fcpref.shell.reply_keys import ReplyKeys
+from fcpref.shell.recording_engine import RecordingEngine
+from fcpref.shell.recording_files import Recording, read_part
+from fcpref.shell.recordings import Recorded, expect_identity, seal
+from fcpref.shell.reply_keys import ReplyKeys, opening_hash, reply_key
 from fcpref.shell.sampling import sample_chains
 from fcpref.shell.store import read_artifact, write_artifact
 from tests.recorded import (
@@ -198,7 +191,7 @@ def test_a_recording_that_was_sealed_while_we_waited_for_the_lock_is_not_written
     tmp_path, monkeypatch
 ) -> None:
     path = tmp_path / "run.part"
-    lock = recordings._lock
+    lock = recording_files._lock
     waited = []
 
     def wait(path: Path, file: FileIO) -> None:
@@ -208,7 +201,7 @@ def test_a_recording_that_was_sealed_while_we_waited_for_the_lock_is_not_written
         waited.append(file)
         lock(path, file)
 
-    monkeypatch.setattr(recordings, "_lock", wait)
+    monkeypatch.setattr(recording_files, "_lock", wait)
     with Recording(path) as recording:
         recording.append(ITEM)
     assert len(waited) == 2

@@ -15,7 +15,9 @@ from fcpref.core.tasks import find_task
 from fcpref.errors import ArtifactError, ReplayMissError, UsageError
 from fcpref.shell import recordings_edit, stages, stages_chains
 from fcpref.shell.openings import kept_openings
-from fcpref.shell.recordings import Recorded, Recording, RecordingEngine, recording_header
+from fcpref.shell.recording_engine import RecordingEngine
+from fcpref.shell.recording_files import Recording
+from fcpref.shell.recordings import Recorded, recording_header
 from fcpref.shell.recordings_diff import against_now, compare, findings_text
 from fcpref.shell.recordings_show import chat, find_job, read_recording, summary
 from fcpref.shell.sampling import sample_chains

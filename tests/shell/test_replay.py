@@ -19,7 +19,10 @@ from fcpref.shell import openings, sampling
 from fcpref.shell.engines.base import Request
 from fcpref.shell.engines.replay import ReplayEngine
 from fcpref.shell.openings import shown
-from fcpref.shell.recordings import Recorded, Recording, RecordingEngine, reply_key
+from fcpref.shell.recording_engine import RecordingEngine
+from fcpref.shell.recording_files import Recording
+from fcpref.shell.recordings import Recorded
+from fcpref.shell.reply_keys import reply_key
 from fcpref.shell.sampling import SamplePlan, sample_chains
 from fcpref.shell.store import read_artifact, write_artifact
 from tests.recorded import (

@@ -21,7 +21,8 @@ from fcpref.core.problems import Problem, problem_id
 from fcpref.errors import ArtifactError, ClusterError, EndpointError, ModelError, UsageError
 from fcpref.shell import shard_work, sharded, stages
 from fcpref.shell.engines.base import Sampling
-from fcpref.shell.recordings import Recorded, Recording
+from fcpref.shell.recording_files import Recording
+from fcpref.shell.recordings import Recorded
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.shards import InProcess, Sharding, Task, by_shard, gather
 from fcpref.shell.solving import Solver, solve

@@ -24,7 +24,7 @@ from ray.cluster_utils import Cluster
 
 from fcpref.shell import sharded, stages
 from fcpref.shell.ray_cluster import RayExecutor
-from fcpref.shell.recordings import read_part
+from fcpref.shell.recording_files import read_part
 from fcpref.shell.shards import Sharding
 from fcpref.shell.store import read_artifact
 from fcpref.shell.workspace import Workspace
