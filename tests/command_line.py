@@ -1,8 +1,26 @@
-"""What tests of the command line expect of a command."""
+"""What tests of the command line run, and what they expect of a command."""
 
 from __future__ import annotations
 
 import json
+
+from click.testing import CliRunner
+
+from fcpref.cli import main
+
+
+def invoke(root, *words, stdin=None):
+    """Run a command on the artifacts of a folder, in this process."""
+    return CliRunner().invoke(main, ["--artifacts", str(root), *map(str, words)], input=stdin)
+
+
+def succeeding(run):
+    """Return what runs a command by `run`, checks that it succeeds, and returns its JSON."""
+
+    def made(*words):
+        return made_by(run(*words, "--json", "--quiet"))
+
+    return made
 
 
 def made_by(result):

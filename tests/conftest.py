@@ -1,9 +1,11 @@
-"""Settings that every test runs under."""
+"""Settings that every test runs under, and the command line on artifacts of a test's own."""
 
 from __future__ import annotations
 
 import os
+from functools import partial
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # No test downloads a model; read before huggingface_hub is imported.
@@ -18,3 +20,11 @@ _COMMON = {
 settings.register_profile("dev", **_COMMON)
 settings.register_profile("ci", derandomize=True, print_blob=True, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
+
+
+@pytest.fixture
+def fcpref(tmp_path):
+    """Run a command on a test's own artifacts."""
+    from tests.command_line import invoke
+
+    return partial(invoke, tmp_path / "artifacts")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from fcpref.cli import main
-from tests.command_line import made_by, refused
+from tests.command_line import invoke, refused, succeeding
 
 COMMITTED = Path(__file__).resolve().parents[1] / "artifacts"
 PROBLEMS, RECORDING, OTHER = "57814e667c048165", "da478939fadde4a8", "fad93775984a8440"
@@ -37,21 +37,13 @@ def artifacts(tmp_path):
 
 @pytest.fixture
 def fcpref(artifacts):
-    def run(*words):
-        common = ["--artifacts", str(artifacts), "recordings"]
-        return CliRunner().invoke(main, [*common, *map(str, words)])
-
-    return run
+    return partial(invoke, artifacts, "recordings")
 
 
 @pytest.fixture
 def told(fcpref):
     """Run a command that succeeds and return its JSON."""
-
-    def run(*words):
-        return made_by(fcpref(*words, "--json", "--quiet"))
-
-    return run
+    return succeeding(fcpref)
 
 
 @pytest.fixture
@@ -231,13 +223,13 @@ def test_a_damaged_growing_recording_is_one_line(fcpref, tmp_path):
 )
 def test_a_replay_is_not_asked_for_what_was_not_recorded(artifacts, words, said):
     replay = ["chains", PROBLEMS, "--engine", "replay", "--recording", RECORDING]
-    refused(CliRunner().invoke(main, ["--artifacts", str(artifacts), *replay, *words]), said)
+    refused(invoke(artifacts, *replay, *words), said)
 
 
 def test_a_replay_may_be_asked_for_what_was_recorded(artifacts):
     replay = ["chains", PROBLEMS, "--engine", "replay", "--recording", RECORDING, "--quiet"]
     words = ["--samples", "4", "--temperature", "0.7", "--seed", "0", "--tokens", "400"]
-    result = CliRunner().invoke(main, ["--artifacts", str(artifacts), *replay, *words])
+    result = invoke(artifacts, *replay, *words)
     assert result.exit_code == 0, result.output
 
 

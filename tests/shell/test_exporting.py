@@ -9,9 +9,7 @@ import tracemalloc
 
 import pytest
 from attrs import evolve
-from click.testing import CliRunner
 
-from fcpref.cli import main
 from fcpref.core.canon import short
 from fcpref.core.chains import STUDENT
 from fcpref.core.pairs import PreferencePair, trl_row
@@ -21,7 +19,7 @@ from fcpref.shell import dataset_files, stages
 from fcpref.shell.dataset_files import DatasetFiles
 from fcpref.shell.exporting import export_dataset
 from fcpref.shell.workspace import Workspace
-from tests.command_line import made_by, refused
+from tests.command_line import invoke, made_by, refused
 from tests.exported import chains_of, pairs_of
 from tests.row_schemas import check
 from tests.tiny_model import CHATML, QWEN, byte_tokenizer, save_tiny
@@ -418,31 +416,27 @@ def test_stepwise_rows_are_what_trl_documents(exported, tmp_path):
     }
 
 
-def run(workspace, *words):
-    return CliRunner().invoke(main, ["--artifacts", str(workspace.root), *map(str, words)])
-
-
 def test_the_command_writes_and_says_what(workspace, chains, pairs, tmp_path):
     out = tmp_path / "set"
     words = ["export", chains["python"].id, "--format", "trl-sft", "--out", out]
-    shown = run(workspace, *words)
+    shown = invoke(workspace.root, *words)
     assert shown.stdout.splitlines()[:2] == [
         "train: 8 rows",
         "left out: 20 chains that are not correct",
     ]
-    data = made_by(run(workspace, *words, "--json"))
+    data = made_by(invoke(workspace.root, *words, "--json"))
     assert data["rows"] == {"train": 8}
     assert data["files"] == [str(out / n) for n in ("README.md", "train.jsonl", "train.parquet")]
-    made = made_by(run(workspace, "export", pairs["python", "step"].id, "--json"))
+    made = made_by(invoke(workspace.root, "export", pairs["python", "step"].id, "--json"))
     assert made["folder"].endswith(f"{short(pairs['python', 'step'].id)}-trl")
 
 
 def test_the_command_refuses_in_one_line(workspace, chains, pairs):
     whole, tools = pairs["python", "chain"].id, pairs["tools", "step"].id
-    refused(run(workspace, "export", whole, "--format", "csv"), *FORMATS)
-    refused(run(workspace, "export", whole, "--format", "axolotl"), "--kind step")
-    refused(run(workspace, "export", tools, "--format", "axolotl"), "python grammar")
-    refused(run(workspace, "export", chains["python"].path), "pairs is needed here")
+    refused(invoke(workspace.root, "export", whole, "--format", "csv"), *FORMATS)
+    refused(invoke(workspace.root, "export", whole, "--format", "axolotl"), "--kind step")
+    refused(invoke(workspace.root, "export", tools, "--format", "axolotl"), "python grammar")
+    refused(invoke(workspace.root, "export", chains["python"].path), "pairs is needed here")
 
 
 def test_a_pair_whose_problem_is_gone_is_one_sentence(workspace, pairs, tmp_path):

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from fcpref.cli import main
 from fcpref.core.training import RunRecord
 from fcpref.shell import stages_training
 from fcpref.shell.adapters import WEIGHTS
@@ -15,7 +13,7 @@ from fcpref.shell.model_names import ModelName
 from fcpref.shell.resolving import resolve
 from fcpref.shell.store import file_hash
 from fcpref.shell.workspace import Workspace
-from tests.command_line import made_by, refused
+from tests.command_line import invoke, made_by, refused
 from tests.tiny_model import CHATML, byte_tokenizer, save_tiny
 
 SMALL = ("batch=4", "samples=2", "limits.calls=2", "limits.reply_tokens=8", "lora.rank=4")
@@ -30,8 +28,7 @@ def student(tmp_path):
 @pytest.fixture
 def fcpref(tmp_path):
     def run(*words):
-        common = ["--artifacts", str(tmp_path / "artifacts")]
-        return CliRunner().invoke(main, [*common, *map(str, words), "--json", "--quiet"])
+        return invoke(tmp_path / "artifacts", *words, "--json", "--quiet")
 
     return run
 

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from attrs import evolve
-from click.testing import CliRunner
 from tokenizers import Tokenizer, models, normalizers
 from transformers import PreTrainedTokenizerFast
 
-from fcpref.cli import main
 from fcpref.core.chains import (
     STUDENT,
     Chain,
@@ -41,7 +39,7 @@ from fcpref.shell.profiles import FOLDER, load_profile
 from fcpref.shell.resolving import resolve
 from fcpref.shell.templates import lead_of, render_chat
 from fcpref.shell.tokens import encode_chain
-from tests.command_line import made_by
+from tests.command_line import invoke, made_by
 from tests.mistral import FIRST, V2, V3, mistral_tokenizer, save_mistral
 from tests.shell.test_pipeline import artifacts
 from tests.shell.test_shards import serving
@@ -110,7 +108,7 @@ def chains_command() -> list[str]:
 
 
 def command(root: Path, words: list[str]):
-    return CliRunner().invoke(main, ["--artifacts", str(root), *words, "--quiet", "--json"])
+    return invoke(root, *words, "--quiet", "--json")
 
 
 @pytest.mark.usefixtures("cache")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from functools import partial
 
 import pytest
 from attrs import evolve
-from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fcpref.cli import main
 from fcpref.core.chains import Chain, Limits, Reply, Turn, advance, begin, chain_id, finish
 from fcpref.core.codec import value_id
 from fcpref.core.functions import FailureCode, Outcome
@@ -24,7 +23,7 @@ from fcpref.errors import ArtifactError, UsageError
 from fcpref.shell import stages
 from fcpref.shell.show import Filters, read_depth, select
 from fcpref.shell.workspace import Workspace
-from tests.command_line import made_by, refused
+from tests.command_line import invoke, made_by, refused
 from tests.core.report.documents import Page
 
 TASK = find_task("fol.deduction")
@@ -81,11 +80,7 @@ def workspace(root, made):
 @pytest.fixture
 def fcpref(root, made):
     del made
-
-    def run(*words):
-        return CliRunner().invoke(main, ["--artifacts", str(root), "show", *map(str, words)])
-
-    return run
+    return partial(invoke, root, "show")
 
 
 def by_id(made):

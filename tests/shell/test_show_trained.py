@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 from attrs import evolve
-from click.testing import CliRunner
 
-from fcpref.cli import main
 from fcpref.core.chains import Chain, Limits, Reply, advance, begin, finish
 from fcpref.core.functions import FailureCode
 from fcpref.core.pairs import PairSpec, PreferencePair
@@ -20,7 +18,7 @@ from fcpref.shell.model_names import ModelName
 from fcpref.shell.resolving import resolve
 from fcpref.shell.show import AsTrained, Filters, for_terminal, select
 from fcpref.shell.workspace import Workspace
-from tests.command_line import made_by, refused
+from tests.command_line import invoke, made_by, refused
 from tests.core.report.documents import Page
 from tests.tiny_model import CHATML, byte_tokenizer, save_tiny
 
@@ -66,10 +64,7 @@ def fcpref(workspace, made, student):
 
     def run(command, artifact, *words):
         asked = ("--student", student, *words)
-        return CliRunner().invoke(
-            main,
-            ["--artifacts", str(workspace.root), *command, str(artifact.path), *map(str, asked)],
-        )
+        return invoke(workspace.root, *command, artifact.path, *asked)
 
     return run
 
@@ -256,8 +251,7 @@ def test_without_the_problems_nothing_can_be_encoded(tmp_path, made, student):
     ],
 )
 def test_what_makes_no_sense_is_refused(workspace, made, words, said):
-    arguments = ["--artifacts", str(workspace.root), "show", str(made["pairs"].path), *words]
-    refused(CliRunner().invoke(main, arguments), said)
+    refused(invoke(workspace.root, "show", made["pairs"].path, *words), said)
 
 
 @pytest.mark.parametrize(

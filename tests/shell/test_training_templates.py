@@ -6,9 +6,7 @@ import json
 
 import pytest
 from attrs import evolve
-from click.testing import CliRunner
 
-from fcpref.cli import main
 from fcpref.core.canon import content_id, short
 from fcpref.core.chains import (
     STUDENT,
@@ -41,7 +39,7 @@ from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import training_tokenizer
 from fcpref.shell.whole_models import name_of
 from fcpref.shell.workspace import Workspace
-from tests.command_line import refused
+from tests.command_line import invoke, refused
 from tests.published_templates import published, template_of
 from tests.shell.test_tokens import fed_by_engine
 from tests.tiny_model import CHATML, COUNTING, byte_tokenizer, save_tiny
@@ -280,15 +278,11 @@ def test_evaluation_asks_the_adapter_with_it(workspace, trained):
 # --- it is said, once, and lint says the same
 
 
-def run(workspace, *words):
-    return CliRunner().invoke(main, ["--artifacts", str(workspace.root), *map(str, words)])
-
-
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
 def test_a_run_says_once_that_it_trains_with_trls(workspace, made, qwen3, kind):
     data = made["tools", kind].path
     words = ["--set", "batch=2", "--set", "max_tokens=9000", "--set", "seed=7"]
-    result = run(workspace, "train", kind, data, "--student", qwen3, *words)
+    result = invoke(workspace.root, "train", kind, data, "--student", qwen3, *words)
     assert result.exit_code == 0, result.output
     assert result.stderr.count("TRL's training template takes its place") == 1
 
@@ -301,11 +295,11 @@ def test_lint_and_show_count_the_tokens_that_training_trains(workspace, made, qw
     linted = linted_pairs(workspace, pairs, student=named(qwen3), spec=spec).report.trained
     assert (linted.tokens, linted.trained) == counts
     words = ("show", pairs.path, "--trained", "--student", qwen3, "--set", "max_tokens=9000")
-    result = run(workspace, *words, "--json")
+    result = invoke(workspace.root, *words, "--json")
     shown = json.loads(result.stdout)["trained"]
     assert (shown["tokens"], shown["trained_tokens"]) == counts
     assert result.stderr.count("TRL's training template takes its place") == 1
-    assert "{+<think>\\n\\n</think>\\n\\n<tool_call>\\n" in run(workspace, *words).stdout
+    assert "{+<think>\\n\\n</think>\\n\\n<tool_call>\\n" in invoke(workspace.root, *words).stdout
 
 
 # --- refused
@@ -329,7 +323,9 @@ def counting(tmp_path_factory) -> str:
     ],
 )
 def test_what_trl_does_not_know_is_refused_with_the_reason(workspace, made, counting, kind, words):
-    result = run(workspace, *words, made["python", kind].path, "--student", counting, "--quiet")
+    result = invoke(
+        workspace.root, *words, made["python", kind].path, "--student", counting, "--quiet"
+    )
     refused(
         result,
         f"{counting}: its chat template is not prefix-preserving: what reads '2",
