@@ -4,7 +4,35 @@ from __future__ import annotations
 
 import pytest
 
+from fcpref.core.problems import Problem
+from fcpref.shell import stages
+from fcpref.shell.workspace import Workspace
 from tests.model_files import random_model
+from tests.staged import KNOBS, PLAN, Teacher
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """Give a workspace without artifacts; `fcpref` runs commands on the same folder."""
+    return Workspace(tmp_path / "artifacts")
+
+
+@pytest.fixture
+def problems(workspace):
+    """Make three problems of `fol.deduction`."""
+    return stages.make_problems(workspace, "fol.deduction", "train", 3, 5, KNOBS)
+
+
+@pytest.fixture
+def chains(workspace, problems):
+    """Sample two chains of each problem; a teacher solves it in the first and not in the second."""
+    return stages.model_chains(workspace, problems, Teacher(problems.values(Problem)), PLAN)
+
+
+@pytest.fixture
+def scores(workspace, chains):
+    """Score the teacher's chains."""
+    return stages.score(workspace, chains)
 
 
 @pytest.fixture

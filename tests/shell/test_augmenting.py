@@ -6,9 +6,7 @@ from collections import Counter
 
 import msgspec
 import pytest
-from click.testing import CliRunner
 
-from fcpref.cli import main
 from fcpref.core.canon import canonical_bytes
 from fcpref.core.pairs import PairSpec
 from fcpref.core.problems import Problem, normalised
@@ -16,14 +14,9 @@ from fcpref.errors import ProblemError, UsageError
 from fcpref.shell import stages
 from fcpref.shell.augmenting import Augmented, AugmentSpec, augmented
 from fcpref.shell.store import write_artifact
-from fcpref.shell.workspace import Workspace
+from tests.command_line import invoke
 
 BOTH = ("renaming", "reordering")
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path / "artifacts")
 
 
 @pytest.fixture
@@ -160,7 +153,7 @@ def test_another_parent_or_plan_is_named(workspace, problems):
 
 def test_the_command_says_how_many_and_refuses_without_a_way(workspace, problems):
     def run(*words):
-        return CliRunner().invoke(main, ["--artifacts", str(workspace.root), "augment", *words])
+        return invoke(workspace.root, "augment", *words)
 
     done = run(str(problems.path), "--rewrite", "renaming", "--copies", "3")
     assert done.exit_code == 0

@@ -15,14 +15,8 @@ from fcpref.shell import stages
 from fcpref.shell.importing import import_chats, summary
 from fcpref.shell.recordings_edit import some_of
 from fcpref.shell.verify import verify
-from fcpref.shell.workspace import Workspace
 
 TASK = find_task("math.word")
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path / "artifacts")
 
 
 @pytest.fixture

@@ -30,8 +30,7 @@ from fcpref.shell.stages_problems import problems_by_id
 from fcpref.shell.store import Header, file_hash
 from fcpref.shell.workspace import Workspace, ancestry
 from tests.command_line import made_by, refused
-from tests.shell.test_stages import Teacher
-from tests.shell.test_verify import PLAN
+from tests.staged import PLAN, Teacher
 
 DATA = ("problems", "chains", "scores")
 GENERATED = {"task": "math.word", "split": "train", "seed": 0, "knobs": {}}

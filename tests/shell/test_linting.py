@@ -9,9 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from attrs import evolve
-from click.testing import CliRunner
 
-from fcpref.cli import main
 from fcpref.core.chains import Limits, Reply, advance, begin, finish
 from fcpref.core.codec import value_id
 from fcpref.core.pairs import PairSpec, PreferencePair
@@ -23,16 +21,11 @@ from fcpref.shell import stages
 from fcpref.shell.linting import Remembering, linted_pairs, with_tokens
 from fcpref.shell.linting_rows import is_rows, linted_rows, read_rows
 from fcpref.shell.progress import SILENT
-from fcpref.shell.workspace import Workspace
+from tests.command_line import invoke
 from tests.tiny_model import QWEN, ascii_tokenizer, byte_tokenizer, save_tiny
 
 TASK = find_task("math.word")
 ROOMY = DpoSpec(max_tokens=100_000)
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path / "artifacts")
 
 
 @pytest.fixture
@@ -76,7 +69,7 @@ def rewritten(workspace, artifact, change):
 
 
 def run(workspace, *words):
-    return CliRunner().invoke(main, ["--artifacts", str(workspace.root), "lint", *map(str, words)])
+    return invoke(workspace.root, "lint", *words)
 
 
 # pairs

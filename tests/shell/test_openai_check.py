@@ -160,11 +160,6 @@ def test_the_check_is_paid_for_from_the_budget():
 
 
 @pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path / "artifacts")
-
-
-@pytest.fixture
 def problems(workspace):
     return stages.make_problems(workspace, "math.word", "train", 3)
 

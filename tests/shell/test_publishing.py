@@ -5,21 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from fcpref.cli import main
 from fcpref.core.pairs import PairSpec
 from fcpref.errors import ArtifactError
 from fcpref.shell import stages
 from fcpref.shell.publishing import publish_named
 from fcpref.shell.workspace import Workspace, copy_to
+from tests.command_line import invoke
 
 LINEAGE = ["problems", "chains", "scores", "pairs"]
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path / "artifacts")
 
 
 @pytest.fixture
@@ -54,9 +48,7 @@ def manifest_of(workspace):
 
 
 def publish(workspace, *words):
-    result = CliRunner().invoke(
-        main, ["--artifacts", str(workspace.root), "publish", *map(str, words)]
-    )
+    result = invoke(workspace.root, "publish", *words)
     return result.exit_code, result.stdout, result.stderr
 
 

@@ -31,11 +31,6 @@ SECOND = {**IDENTITY, "revision": "2"}
 
 
 @pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path / "artifacts")
-
-
-@pytest.fixture
 def problems(workspace):
     return stages.make_problems(workspace, NAME, "train", 4)
 

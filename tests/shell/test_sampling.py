@@ -231,11 +231,6 @@ SOME = evolve(PLAN, temperatures=(0.0, 0.5), until_both=True, complete="prefix")
 
 
 @pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path / "artifacts")
-
-
-@pytest.fixture
 def problems(workspace):
     return stages.make_problems(workspace, "fol.deduction", "train", 4, 4, {"max_depth": 3})
 

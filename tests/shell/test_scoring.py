@@ -7,9 +7,7 @@ from fractions import Fraction
 
 import pytest
 from attrs import evolve
-from click.testing import CliRunner
 
-from fcpref.cli import main
 from fcpref.core.chains import Chain, Limits
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.scores import ScoredChain
@@ -17,14 +15,9 @@ from fcpref.core.tasks import find_task
 from fcpref.shell import scoring, stages
 from fcpref.shell.store import write_artifact
 from fcpref.shell.workspace import Workspace
-from tests.command_line import made_by
+from tests.command_line import invoke, made_by
 
 TASK = find_task("math.word")
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path / "artifacts")
 
 
 @pytest.fixture
@@ -140,8 +133,7 @@ def test_the_summary_of_scores_without_measures_says_how_to_get_them(workspace, 
 
 def test_the_command_tells_the_summary_before_the_path(workspace, chains):
     def run(*more):
-        folder = ["--artifacts", str(workspace.root)]
-        return CliRunner().invoke(main, [*folder, "score", str(chains.path), "--quiet", *more])
+        return invoke(workspace.root, "score", chains.path, "--quiet", *more)
 
     lines = run().stdout.splitlines()
     data = made_by(run("--json"))

@@ -11,13 +11,7 @@ from fcpref.shell import stages
 from fcpref.shell.engines.base import Sampling
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.solving import Solver, solve
-from fcpref.shell.workspace import Workspace
 from tests.tiny_model import byte_tokenizer, save_tiny
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path / "artifacts")
 
 
 @pytest.fixture

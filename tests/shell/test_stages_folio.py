@@ -6,20 +6,16 @@ import json
 
 import pytest
 
-from fcpref.core.chains import STUDENT, Limits
 from fcpref.core.pairs import PairSpec
 from fcpref.core.problems import Problem
 from fcpref.core.scores import ScoredChain
 from fcpref.core.tasks.fol_folio import _EXEMPLARS
 from fcpref.errors import ProblemError, UsageError
 from fcpref.shell import stages
-from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.store import write_artifact
 from fcpref.shell.versions import installed
-from fcpref.shell.workspace import Workspace
-from tests.shell.test_stages import Teacher
+from tests.staged import PLAN, Teacher
 
-PLAN = SamplePlan(samples=2, prompt=STUDENT, limits=Limits(calls=12))
 Z3 = {"z3-solver": installed("z3-solver")}
 
 
@@ -28,11 +24,6 @@ def file(tmp_path):
     path = tmp_path / "folio.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in _EXEMPLARS), "utf-8")
     return path
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path / "artifacts")
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from click.testing import CliRunner
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from fcpref.cli import main
 from fcpref.core.canon import short
 from fcpref.core.chains import STUDENT, Limits, Reply, advance, begin, finish, render
 from fcpref.core.codec import value_id
@@ -19,7 +17,7 @@ from fcpref.core.training import DpoSpec
 from fcpref.errors import ModelError, PairError
 from fcpref.shell import stages, stages_training
 from fcpref.shell.model_names import ResolvedModel
-from fcpref.shell.workspace import Workspace
+from tests.command_line import invoke
 from tests.tiny_model import CHATML, QWEN, SPECIAL
 
 TASK = find_task("math.word")
@@ -56,11 +54,6 @@ def student(tmp_path):
         return ResolvedModel(name=f"path:{folder}", folder=folder, revision="c0ffee")
 
     return save
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path / "artifacts")
 
 
 def played(problem, replies, sample, grammar="python"):
@@ -139,8 +132,7 @@ def test_what_is_over_the_limit_is_told_and_none_that_fits_is_an_error(workspace
 
 def test_the_command_names_the_pairs_and_fails_when_none_is_fit(workspace, pairs, student):
     def lint(*words):
-        common = ["--artifacts", str(workspace.root), "lint", artifact.id]
-        return CliRunner().invoke(main, [*common, *words])
+        return invoke(workspace.root, "lint", artifact.id, *words)
 
     artifact, plain = pairs(wrong), student(byte_level())
     sound = lint("--student", plain.name, "--max-tokens", "10000")

@@ -11,19 +11,16 @@ import pytest
 from attrs import evolve
 
 from fcpref.core.canon import canonical_bytes
-from fcpref.core.chains import STUDENT, Chain, Limits
+from fcpref.core.chains import STUDENT, Chain
 from fcpref.core.pairs import PairSpec
 from fcpref.core.problems import Problem
 from fcpref.core.scores import ScoredChain
 from fcpref.errors import ArtifactError
 from fcpref.shell import stages
-from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.store import write_artifact
 from fcpref.shell.verify import summary
 from fcpref.shell.workspace import Workspace
-from tests.shell.test_stages import Teacher
-
-PLAN = SamplePlan(samples=2, prompt=STUDENT, limits=Limits(calls=12))
+from tests.staged import PLAN, Teacher
 
 
 @pytest.fixture

@@ -1,0 +1,131 @@
+"""The stage of training: which rows it takes, and that it is not done again."""
+
+from __future__ import annotations
+
+import pytest
+
+from fcpref.core.pairs import PairSpec
+from fcpref.core.problems import Problem
+from fcpref.core.training import DpoSpec, RunRecord, SftSpec
+from fcpref.errors import (
+    PairError,
+    TrainingError,
+)
+from fcpref.shell import stages, stages_training
+from fcpref.shell.logs import stage_log
+from fcpref.shell.model_names import ResolvedModel
+from fcpref.shell.settings import changed
+from fcpref.shell.store import file_hash
+from fcpref.shell.workspace import Workspace
+from tests.staged import PLAN, Teacher
+
+
+def test_held_out_problems_are_found_by_lint_and_refused_by_training(workspace, tmp_path):
+    student = ResolvedModel(name="hub:a/b", folder=tmp_path, revision="c0ffee")
+    made = stages.make_problems(workspace, "math.word", "test", 2, 1)
+    chains = stages.model_chains(workspace, made, Teacher(made.values(Problem)), PLAN)
+    scores = stages.score(workspace, chains)
+    made = stages.pairs(workspace, [scores], PairSpec())
+
+    assert {"held_out"} == {finding.rule for finding in stages.lint_pairs(workspace, made)}
+    rows = stages_training._rows
+    with stage_log(workspace.local / "logs", "run") as log:
+        with pytest.raises(PairError, match="held_out"):
+            rows(workspace, [made], log, student, DpoSpec())
+        with pytest.raises(TrainingError, match="test problems"):
+            rows(workspace, [scores], log, student, SftSpec())
+
+
+@pytest.fixture
+def trainer(monkeypatch, tmp_path):
+    """Training that writes a file; returns the rows of each run."""
+    runs = []
+    resolved = ResolvedModel(name="hub:a/b", folder=tmp_path, revision="c0ffee")
+    monkeypatch.setattr(stages_training, "resolve", lambda *_: resolved)
+
+    def train_sft(rows, spec, job):
+        runs.append(rows)
+        job.out.mkdir(parents=True)
+        (job.out / "adapter_model.safetensors").write_bytes(b"weights")
+        job.on_step(1, 1, {"loss": 0.5})
+        return RunRecord(
+            kind="sft",
+            base="hub:a/b",
+            student_revision="c0ffee",
+            start="",
+            data=job.data,
+            spec={"epochs": spec.epochs},
+            rows=len(rows),
+            left_out=0,
+            tokens=1,
+            trained_tokens=1,
+            steps=1,
+            metrics={"loss": (0.5, 0.5)},
+            adapter=file_hash(job.out / "adapter_model.safetensors"),
+        )
+
+    monkeypatch.setattr(stages_training, "train_sft", train_sft)
+    return runs
+
+
+def test_sft_trains_on_correct_chains_and_counts_their_sources(
+    workspace, problems, scores, trainer
+):
+    oracle = stages.score(workspace, stages.oracle_chains(workspace, problems))
+
+    run, folder = stages.train(workspace, "sft", [oracle, scores], "hub:a/b", SftSpec())
+
+    assert len(trainer[0]) == 6
+    assert run.header.spec["sources"] == {"openai:teacher": 3, "oracle": 3}
+    assert {oracle.id, scores.id} == set(run.header.parents)
+    assert workspace.local / "adapters" == folder.parent
+
+
+def test_a_run_is_not_done_again_unless_its_adapter_has_changed(workspace, scores, trainer):
+    def train(**changes):
+        spec = changed(SftSpec(), changes)
+        return stages.train(Workspace(workspace.root), "sft", [scores], "hub:a/b", spec)
+
+    first = train()
+    assert first[0].id == train()[0].id
+    assert len(trainer) == 1
+    (first[1] / "adapter_model.safetensors").unlink()
+    (first[1]).rmdir()
+    train()
+    assert len(trainer) == 2
+    train(epochs=2)
+    assert len(trainer) == 3
+
+
+@pytest.mark.usefixtures("trainer")
+def test_checkpoints_are_of_one_run_and_go_when_its_adapter_is_there(
+    workspace, scores, monkeypatch
+):
+    seen = []
+    real = stages_training.train_sft
+
+    def train_sft(rows, spec, job):
+        job.checkpoints.write(1, {"run.pt": b"weights"}, {})
+        seen.append(job.checkpoints)
+        if len(seen) < 3:
+            raise KeyboardInterrupt
+        return real(rows, spec, job)
+
+    def train(epochs):
+        spec = changed(SftSpec(), {"epochs": epochs})
+        return stages.train(workspace, "sft", [scores], "hub:a/b", spec, checkpoint_every=7)
+
+    monkeypatch.setattr(stages_training, "train_sft", train_sft)
+    for epochs in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            train(epochs)
+    train(1)
+    assert seen[0].folder == seen[2].folder != seen[1].folder
+    assert {one.folder.parent for one in seen} == {workspace.local / "checkpoints"}
+    assert {one.every for one in seen} == {7}
+    assert [one.folder.exists() for one in seen] == [False, True, False]
+    # A run that was killed after its end and before this is done is not trained again.
+    seen[0].write(1, {"run.pt": b"weights"}, {})
+    train(1)
+    assert len(seen) == 3
+    assert not seen[0].folder.exists()
