@@ -6,9 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from fcpref.core.chains import STUDENT, Limits, Reply
-from fcpref.errors import (
-    EndpointError,
-)
+from fcpref.errors import EndpointError
 from fcpref.shell.engines.oracle import OracleEngine
 from fcpref.shell.sampling import SamplePlan
 
@@ -16,8 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KNOBS = {"max_depth": 2, "distractors": 2}
-
-
 PLAN = SamplePlan(samples=2, prompt=STUDENT, limits=Limits(calls=12))
 
 

@@ -49,3 +49,19 @@ def plain(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plain")
     random_model().save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Make a tiny student and chains and pairs to train it on; see `tests.trained`."""
+    from tests.trained import training_rows  # which loads torch
+
+    return training_rows(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def sft(data, tmp_path_factory):
+    """Train that student on its correct chains."""
+    from tests.trained import trained_sft
+
+    return trained_sft(data, tmp_path_factory.mktemp("runs") / "sft")

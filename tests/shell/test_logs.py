@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fcpref.errors import (
-    ArtifactError,
-)
+from fcpref.errors import ArtifactError
 from fcpref.shell.logs import stage_log, without_secrets
 from fcpref.shell.progress import Progress
 

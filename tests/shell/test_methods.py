@@ -1,7 +1,5 @@
 """Ways to train: rank-stabilised, DoRA and quantised adapters, and all weights."""
 
-# ruff: noqa: F811 - fixtures of another file are arguments
-
 from __future__ import annotations
 
 import math
@@ -26,7 +24,7 @@ from fcpref.shell.train import train_dpo, train_sft
 from fcpref.shell.whole_models import name_of
 from fcpref.shell.workspace import Workspace
 from tests.shell.test_resuming import Case
-from tests.shell.test_train import DPO, LORA, SFT, Trained, data, margin, masked_logp, sft  # noqa: F401
+from tests.trained import DPO, LORA, SFT, Trained, margin, masked_logp
 from tests.training_runs import training_data
 
 FULL = evolve(SFT, lora=LoraSpec(), method="full", learning_rate=1e-3)

@@ -1,7 +1,5 @@
 """Every loss that a specification names is TRL's, on packed pairs as on padded rows."""
 
-# ruff: noqa: F811 - fixtures of another file are arguments
-
 from __future__ import annotations
 
 import math
@@ -14,7 +12,7 @@ from attrs import evolve
 from fcpref.core.training.specs import LOSSES
 from fcpref.shell.preference_losses import loss_settings
 from fcpref.shell.train import train_dpo
-from tests.shell.test_train import DPO, data, perturbed, sft, trainer_of  # noqa: F401
+from tests.trained import DPO, perturbed, trainer_of
 
 SMOOTHING = {"robust": 0.1, "exo_pair": 0.01}
 PLAIN = [

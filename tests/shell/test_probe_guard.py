@@ -1,7 +1,5 @@
 """Probes of a run: what they find, that they change nothing, when they end it, what they keep."""
 
-# ruff: noqa: F811 - fixtures of another file are arguments
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -30,7 +28,7 @@ from fcpref.shell.resolving import resolve
 from fcpref.shell.train import TrainingJob, train_dpo
 from tests.rote_student import Rote, rote_student
 from tests.shell.test_resuming import Case, Killed, drawn, stopping, trained
-from tests.shell.test_train import TASK, data, sft  # noqa: F401
+from tests.trained import TASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """QLoRA, where there are a GPU and bitsandbytes."""
 
-# ruff: noqa: F811 - fixtures of another file are arguments
-
 from __future__ import annotations
 
 import math
@@ -14,22 +12,16 @@ from safetensors.torch import load_file
 
 from fcpref.shell.adapters import WEIGHTS, to_train
 from fcpref.shell.model_names import ModelName
-from fcpref.shell.models import load_model
 from fcpref.shell.resolving import resolve
 from fcpref.shell.train import train_dpo, train_sft
 from tests.shell.test_resuming import Case
-from tests.shell.test_train import DPO, LORA, SFT, data, masked_logp  # noqa: F401
+from tests.trained import DPO, LORA, SFT, margin
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available() or find_spec("bitsandbytes") is None,
     reason="needs CUDA and bitsandbytes",
 )
 QUANTISED = evolve(LORA, quantised="nf4")
-
-
-def margin(data, student) -> float:
-    model = load_model(student, dtype="float32", device="cpu")
-    return sum(masked_logp(model, c) - masked_logp(model, r) for c, r in data.rows())
 
 
 def test_linear_layers_but_the_head_are_in_four_bits_and_adapters_in_float32(data) -> None:

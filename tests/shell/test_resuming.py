@@ -1,6 +1,6 @@
 """A run that was interrupted goes on from its checkpoint to the same adapter and record."""
 
-# ruff: noqa: F811, NPY002 - fixtures of another file are arguments; the old generator is meant
+# ruff: noqa: NPY002 - the old generator is meant
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.model_names import ModelName
 from fcpref.shell.resolving import resolve
 from fcpref.shell.train import TrainingJob, train_dpo, train_sft
-from tests.shell.test_train import DPO, SFT, data, sft  # noqa: F401
+from tests.trained import DPO, SFT
 
 if TYPE_CHECKING:
     from fcpref.core.training import RunRecord

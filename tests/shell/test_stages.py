@@ -11,11 +11,7 @@ from fcpref.core.functions import Outcome
 from fcpref.core.pairs import PairSpec, PreferencePair
 from fcpref.core.problems import Problem
 from fcpref.core.scores import ScoredChain
-from fcpref.errors import (
-    ArtifactError,
-    EndpointError,
-    UsageError,
-)
+from fcpref.errors import ArtifactError, EndpointError, UsageError
 from fcpref.shell import stages
 from fcpref.shell.workspace import Workspace
 from tests.staged import PLAN, Teacher, gsm8k_file

@@ -9,10 +9,7 @@ import pytest
 from fcpref.core.problems import Problem
 from fcpref.core.problems.problem import SPLITS
 from fcpref.core.tasks import find_task
-from fcpref.errors import (
-    ProblemError,
-    UsageError,
-)
+from fcpref.errors import ProblemError, UsageError
 from fcpref.shell import stages
 from fcpref.shell.workspace import Workspace
 from tests.staged import KNOBS, gsm8k_file

@@ -7,10 +7,7 @@ import pytest
 from fcpref.core.pairs import PairSpec
 from fcpref.core.problems import Problem
 from fcpref.core.training import DpoSpec, RunRecord, SftSpec
-from fcpref.errors import (
-    PairError,
-    TrainingError,
-)
+from fcpref.errors import PairError, TrainingError
 from fcpref.shell import stages, stages_training
 from fcpref.shell.logs import stage_log
 from fcpref.shell.model_names import ResolvedModel

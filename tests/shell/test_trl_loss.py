@@ -19,8 +19,8 @@ from fcpref.shell.resolving import resolve
 from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import training_tokenizer
 from tests.published_templates import published
-from tests.shell.test_train import masked_logp, perturbed, trainer_of
 from tests.tiny_model import tiny_llama
+from tests.trained import masked_logp, perturbed, trainer_of
 
 TASK = find_task("math.word")
 BETA = 0.3  # of `trainer_of`

@@ -1,0 +1,127 @@
+"""Packed rows and pairs are trained as TRL trains padded ones, on the model's own tokens only."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from attrs import evolve
+
+from fcpref.core.chains import STUDENT, render
+from fcpref.core.training import dpo_loss, trained_replies
+from fcpref.shell.packed_pairs import pack, score_trained_only
+from fcpref.shell.packed_sft import PackedSFTTrainer, RowCollator, collate_rows
+from fcpref.shell.tokens import encode_chain
+from tests.masked_trl import supervised_row
+from tests.trained import SFT, TASK, masked_logp, perturbed, trainer_of
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # inside TRL and transformers
+@pytest.mark.parametrize("start", ["base", "adapter"])
+def test_trls_loss_is_the_dpo_loss_of_the_trained_tokens(data, sft, tmp_path, start) -> None:
+    student = data.student if start == "base" else sft.student
+    rows = data.rows()[:3]
+    trainer = trainer_of(data, tmp_path, student, rows)
+    model = trainer.model
+    reference = [[masked_logp(model, row) for row in both] for both in rows]
+    (batch,) = trainer.data_collator(list(trainer.train_dataset))["parts"]
+    for step in range(3):
+        if step:
+            perturbed(model, step)
+        policy = [[masked_logp(model, row) for row in both] for both in rows]
+        expected = [dpo_loss(*p, *r, 0.3) for p, r in zip(policy, reference, strict=True)]
+        with torch.no_grad():
+            loss = trainer.compute_loss(model, dict(batch)).item()
+        assert loss == pytest.approx(sum(expected) / len(expected), abs=1e-4)
+        assert (loss == pytest.approx(math.log(2), abs=1e-5)) == (step == 0)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # inside TRL and transformers
+@pytest.mark.parametrize("budget", [10_000, 1])
+def test_packed_pairs_take_the_same_way_as_trls_padded_rows(data, sft, tmp_path, budget) -> None:
+    rows = data.rows()
+    losses = []
+    for name, tokens in (("packed", budget), ("padded", None)):
+        torch.manual_seed(0)
+        trainer = trainer_of(data, tmp_path / name, sft.student, rows, tokens)
+        trainer.train()
+        losses.append([entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
+    packed, padded = losses
+    assert len(packed) == 12
+    assert packed == pytest.approx(padded, abs=1e-3)
+    assert max(packed) - min(packed) > 0.1
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # inside TRL and transformers
+@pytest.mark.parametrize("budget", [10_000, 1])
+def test_packed_rows_take_the_same_way_as_trls_padded_rows(data, tmp_path, budget) -> None:
+    import datasets
+    from trl import SFTConfig, SFTTrainer
+
+    from fcpref.shell.adapters import to_train
+
+    rows = [row for both in data.rows(failed=False) for row in both]
+    histories = []
+    for packed in (True, False):
+        torch.manual_seed(0)
+        model = to_train(data.student, evolve(SFT, dtype="float32"))
+        arguments = SFTConfig(
+            output_dir=str(tmp_path),
+            max_length=None,
+            use_cpu=True,
+            bf16=False,
+            gradient_checkpointing=False,
+            report_to=[],
+            per_device_train_batch_size=4,
+            learning_rate=5e-3,
+            num_train_epochs=4,
+            logging_steps=1,
+            save_strategy="no",
+            seed=1,
+            disable_tqdm=True,
+        )
+        options = {"model": model, "args": arguments, "processing_class": data.tokenizer}
+        if packed:
+            score_trained_only(model.get_base_model())
+            trainer = PackedSFTTrainer(
+                **options,
+                train_dataset=datasets.Dataset.from_dict({"row": range(len(rows))}),
+                data_collator=RowCollator(rows, data.tokenizer.pad_token_id, budget),
+            )
+        else:
+            padded = datasets.Dataset.from_list([supervised_row(row) for row in rows])
+            trainer = SFTTrainer(**options, train_dataset=padded)
+        trainer.train()
+        names = ("loss", "mean_token_accuracy", "grad_norm")
+        logged = [entry for entry in trainer.state.log_history if "loss" in entry]
+        histories.append({name: [entry[name] for entry in logged] for name in names})
+    ours, trls = histories
+    assert len(ours["loss"]) == 12
+    assert max(ours["loss"]) - min(ours["loss"]) > 0.1
+    for name, values in ours.items():
+        assert values == pytest.approx(trls[name], rel=1e-3, abs=1e-3)
+
+
+def test_a_functions_result_changes_neither_labels_nor_masks(data) -> None:
+    chain = data.pairs[1].rejected
+    other = evolve(
+        chain, turns=tuple(evolve(t, outcome=evolve(t.outcome, text="9 " * 5)) for t in chain.turns)
+    )
+    opening = render(STUDENT, TASK.toolbox, data.problems[chain.problem])
+    labels, calls = [], []
+    for each in (chain, other):
+        row = encode_chain(data.tokenizer, opening, each, trained_replies(each, failed=True))
+        labels.append(collate_rows([row], pad=0)["targets"].tolist())
+        packed = pack(row, row)
+        calls.append(packed.targets[0])
+        assert packed.targets[0] == packed.targets[1]
+    assert labels[0] == labels[1]
+    assert calls[0] == calls[1] == tuple(labels[0])
+
+
+def test_supervised_labels_are_the_calls_that_worked(data) -> None:
+    for (_, row), pair in zip(data.rows(failed=False), data.pairs, strict=True):
+        labels = collate_rows([row], pad=0)["targets"].tolist()
+        good = [t.reply for t in pair.rejected.turns if t.outcome.code is None]
+        assert data.tokenizer.decode(labels) == "".join(reply + "<|im_end|>" for reply in good)
