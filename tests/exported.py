@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fcpref.core.chains import STUDENT, Limits, Reply, advance, begin, finish, render
-from fcpref.core.functions import translate
+from fcpref.core.chains import Limits
 from fcpref.core.pairs import PairSpec
 from fcpref.core.problems import Problem
 from fcpref.core.tasks import find_task
 from fcpref.shell import stages
+from tests.played import played
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from fcpref.core.chains import Chain
     from fcpref.core.functions import Grammar
     from fcpref.shell.store import Artifact
@@ -21,22 +19,6 @@ if TYPE_CHECKING:
 
 TASK = find_task("fol.deduction")
 SHORT = Limits(calls=2)
-
-
-def played(
-    problem: Problem,
-    replies: Iterable[str],
-    sample: int = 0,
-    grammar: Grammar = "python",
-    limits: Limits | None = None,
-) -> Chain:
-    """Drive replies of the `python` grammar through the loop, in another grammar if so asked."""
-    task = find_task(problem.task)
-    opening = render(STUDENT, task.toolbox, problem)
-    state = begin(task.toolbox, problem, opening, limits or Limits(), grammar)
-    for text in replies:
-        state = advance(state, Reply(text=translate(text, grammar)))
-    return finish(state, "test", sample)
 
 
 def attempts(problem: Problem, grammar: Grammar = "python") -> list[Chain]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from fcpref.core.chains import STUDENT, Chain, Limits, Reply, advance, begin, finish, render
+from fcpref.core.chains import STUDENT, render
 from fcpref.core.pairs import PreferencePair
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
@@ -14,6 +14,7 @@ from fcpref.core.training import trained_replies
 from fcpref.shell.model_names import ModelName, ResolvedModel
 from fcpref.shell.resolving import resolve
 from fcpref.shell.tokens import encode_chain
+from tests.played import played
 from tests.tiny_model import CHATML, byte_tokenizer, tiny_llama
 
 if TYPE_CHECKING:
@@ -33,14 +34,6 @@ class Rote:
     student: ResolvedModel
     problems: dict[str, Problem]
     pairs: tuple[PreferencePair, ...]
-
-
-def played(problem: Problem, replies: tuple[str, ...]) -> Chain:
-    """Execute replies."""
-    state = begin(TASK.toolbox, problem, (), Limits())
-    for text in replies:
-        state = advance(state, Reply(text=text))
-    return finish(state, "test", 0)
 
 
 def rote_student(folder: Path, count: int = 16) -> Rote:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from attrs import frozen
 
-from fcpref.core.chains import STUDENT, Chain, Limits, Reply, advance, begin, finish, render
+from fcpref.core.chains import STUDENT, Chain, render
 from fcpref.core.pairs import PreferencePair
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
@@ -21,6 +21,7 @@ from fcpref.shell.resolving import resolve
 from fcpref.shell.tokens import Encoded, encode_chain
 from fcpref.shell.train import TrainingJob, train_sft
 from tests.masked_trl import MaskedCollator, MaskedDPOTrainer, preference_row
+from tests.played import played
 from tests.tiny_model import CHATML, byte_tokenizer, save_tiny
 
 TASK = find_task("math.word")
@@ -55,13 +56,6 @@ class Data:
             )
             rows.append((chosen, rejected))
         return rows
-
-
-def played(problem: Problem, replies: tuple[str, ...]) -> Chain:
-    state = begin(TASK.toolbox, problem, render(STUDENT, TASK.toolbox, problem), Limits())
-    for text in replies:
-        state = advance(state, Reply(text=text))
-    return finish(state, "test", 0)
 
 
 def training_rows(folder: Path) -> Data:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from fcpref.core.chains import Limits, Reply, advance, begin, finish
 from fcpref.core.pairs import PairSpec
 from fcpref.core.problems import Problem
 from fcpref.core.tasks import find_task
 from fcpref.shell import stages
 from fcpref.shell.workspace import Workspace
+from tests.played import played
 from tests.tiny_model import CHATML, byte_tokenizer, save_tiny
 
 if TYPE_CHECKING:
@@ -37,10 +37,7 @@ def training_data(folders: TempPathFactory, problems: int) -> Data:
     chains = []
     for problem in made.values(Problem):
         for replies in (task.oracle(problem), ("Fly()", "Answer(value=1)")):
-            state = begin(task.toolbox, problem, (), Limits())
-            for text in replies:
-                state = advance(state, Reply(text=text))
-            chains.append(finish(state, "test", len(chains)))
+            chains.append(played(problem, replies, len(chains)))
     written = workspace.write("chains", chains, parents=(made.id,))
     scores = stages.score(workspace, written)
     pairs = stages.pairs(workspace, [scores], PairSpec())

@@ -30,7 +30,8 @@ from fcpref.core.pairs.export import (
 from fcpref.core.scores import Verdict
 from fcpref.core.tasks import find_task
 from fcpref.errors import PairError, UsageError
-from tests.exported import attempts, played
+from tests.exported import attempts
+from tests.played import played
 from tests.row_schemas import SCHEMAS, check
 
 GRAMMARS = ("python", "tools")

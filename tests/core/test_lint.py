@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pointbiserialr
 
-from fcpref.core.chains import Chain, Limits, Reply, Turn, advance, begin, finish
+from fcpref.core.chains import Limits, Turn
 from fcpref.core.codec import value_id
 from fcpref.core.functions import FailureCode, Outcome
 from fcpref.core.pairs import PreferencePair, lint, lint_report
@@ -19,16 +19,9 @@ from fcpref.core.pairs.lint_lengths import biased, length_bias
 from fcpref.core.pairs.lint_rules import RULES
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import TASKS, find_task
+from tests.played import played
 
 WORD = find_task("math.word")
-
-
-def played(problem: Problem, replies, sample: int = 0) -> Chain:
-    task = find_task(problem.task)
-    state = begin(task.toolbox, problem, (), Limits(failures=9))
-    for text in replies:
-        state = advance(state, Reply(text=text))
-    return finish(state, "test", sample)
 
 
 def wrong(n: int) -> tuple[str, ...]:
@@ -40,7 +33,7 @@ def pair_for(problem: Problem, n: int = 0) -> PreferencePair:
     return PreferencePair(
         kind="chain",
         chosen=find_task(problem.task).oracle_chain(problem, Limits()),
-        rejected=played(problem, wrong(n)),
+        rejected=played(problem, wrong(n), limits=Limits(failures=9)),
         rejected_verdict="wrong_answer",
     )
 

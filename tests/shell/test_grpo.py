@@ -11,19 +11,7 @@ import torch
 from attrs import evolve, frozen
 from safetensors.torch import load_file
 
-from fcpref.core.chains import (
-    Chain,
-    Limits,
-    PromptSpec,
-    Reply,
-    advance,
-    begin,
-    finish,
-    prompt_of,
-    render,
-    schemas,
-)
-from fcpref.core.functions import translate
+from fcpref.core.chains import Chain, Limits, PromptSpec, prompt_of, render, schemas
 from fcpref.core.problems import Problem, problem_id
 from fcpref.core.tasks import find_task
 from fcpref.core.training import GrpoSpec, LoraSpec, Reward, drawing_order, trained_replies
@@ -38,6 +26,7 @@ from fcpref.shell.templates import render_chat
 from fcpref.shell.tokens import encode_chain
 from fcpref.shell.train import TrainingJob, train_grpo
 from fcpref.shell.whole_models import weights_hash
+from tests.played import played
 from tests.tiny_model import CHATML, QWEN, REWRITING, byte_tokenizer, save_tiny, tiny_llama
 
 if TYPE_CHECKING:
@@ -62,13 +51,6 @@ SPEC = GrpoSpec(
     prompt=PROMPT,
     dtype="float32",
 )
-
-
-def played(problem: Problem, replies: tuple[str, ...], prompt: PromptSpec) -> Chain:
-    state = begin(TASK.toolbox.without(WITHOUT), problem, (), Limits(), prompt.grammar)
-    for text in replies:
-        state = advance(state, Reply(text=translate(text, prompt.grammar)))
-    return finish(state, "test", 0)
 
 
 def encoded(tokenizer: Any, problem: Problem, chain: Chain) -> Any:
@@ -112,7 +94,7 @@ def data(tmp_path_factory) -> Data:
     drawn = (TASK.generate({}, 7, "train", index) for index in range(60))
     problems = tuple(one for one in drawn if len(TASK.oracle(one)) == 2)[:2]
     chains = [
-        (problem, played(problem, replies, prompt))
+        (problem, played(problem, replies, grammar=prompt.grammar, without=WITHOUT))
         for problem in problems
         for prompt in (PROMPT, TOOLS)
         for replies in (TASK.oracle(problem), TASK.oracle(problem)[-1:])

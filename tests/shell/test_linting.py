@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from attrs import evolve
 
-from fcpref.core.chains import Limits, Reply, advance, begin, finish
+from fcpref.core.chains import Limits
 from fcpref.core.codec import value_id
 from fcpref.core.pairs import PairSpec, PreferencePair
 from fcpref.core.problems import Problem
@@ -22,6 +22,7 @@ from fcpref.shell.linting import Remembering, linted_pairs, with_tokens
 from fcpref.shell.linting_rows import is_rows, linted_rows, read_rows
 from fcpref.shell.progress import SILENT
 from tests.command_line import invoke
+from tests.played import played
 from tests.tiny_model import QWEN, ascii_tokenizer, byte_tokenizer, save_tiny
 
 TASK = find_task("math.word")
@@ -31,13 +32,6 @@ ROOMY = DpoSpec(max_tokens=100_000)
 @pytest.fixture
 def student(tmp_path):
     return save_tiny(tmp_path / "student", byte_tokenizer())
-
-
-def played(problem, replies, grammar="python", sample=1):
-    state = begin(TASK.toolbox, problem, (), Limits(), grammar)
-    for text in replies:
-        state = advance(state, Reply(text=text))
-    return finish(state, "test", sample)
 
 
 def answered(_problem):
@@ -57,7 +51,7 @@ def made(workspace, reply=answered, grammar="python", count=3, split="train"):
     chains = []
     for problem in problems.values(Problem):
         chains.append(TASK.oracle_chain(problem, Limits(), grammar))
-        chains.append(played(problem, reply(problem), grammar))
+        chains.append(played(problem, reply(problem), 1, grammar))
     chains = workspace.write("chains", chains, parents=[problems.id])
     return stages.pairs(workspace, [stages.score(workspace, chains)], PairSpec())
 

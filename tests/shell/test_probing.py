@@ -20,7 +20,8 @@ from fcpref.shell.probing import pinned, probing
 from fcpref.shell.progress import Progress
 from fcpref.shell.stages_training import train
 from fcpref.shell.workspace import Workspace
-from tests.rote_student import ROTE, played
+from tests.played import played
+from tests.rote_student import ROTE
 from tests.training_runs import Data, training_data
 
 if TYPE_CHECKING:

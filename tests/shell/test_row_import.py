@@ -33,7 +33,8 @@ from fcpref.shell.row_tables import RowEncoder
 from fcpref.shell.verify import verify
 from fcpref.shell.workspace import Workspace
 from tests.command_line import made_by, refused
-from tests.exported import chains_of, pairs_of, played
+from tests.exported import chains_of, pairs_of
+from tests.played import played
 from tests.strategies import calls, texts
 
 GRAMMARS = ("python", "tools")

@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from fcpref.core.canon import short
-from fcpref.core.chains import STUDENT, Limits, Reply, advance, begin, finish, render
+from fcpref.core.chains import Limits
 from fcpref.core.codec import value_id
 from fcpref.core.pairs import PairSpec, PreferencePair
 from fcpref.core.problems import Problem
@@ -18,6 +18,7 @@ from fcpref.errors import ModelError, PairError
 from fcpref.shell import stages, stages_training
 from fcpref.shell.model_names import ResolvedModel
 from tests.command_line import invoke
+from tests.played import played
 from tests.tiny_model import CHATML, QWEN, SPECIAL
 
 TASK = find_task("math.word")
@@ -54,14 +55,6 @@ def student(tmp_path):
         return ResolvedModel(name=f"path:{folder}", folder=folder, revision="c0ffee")
 
     return save
-
-
-def played(problem, replies, sample, grammar="python"):
-    opening = render(STUDENT, TASK.toolbox, problem)
-    state = begin(TASK.toolbox, problem, opening, Limits(), grammar)
-    for text in replies:
-        state = advance(state, Reply(text=text))
-    return finish(state, "test", sample)
 
 
 @pytest.fixture

@@ -7,22 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import evolve
 
-from fcpref.core.chains import (
-    STUDENT,
-    Chain,
-    Limits,
-    Reply,
-    advance,
-    begin,
-    finish,
-    render,
-    schemas,
-)
-from fcpref.core.functions import translate
+from fcpref.core.chains import STUDENT, Chain, render, schemas
 from fcpref.core.pairs import trl_row
 from fcpref.errors import ModelError
 from fcpref.shell.tokens import encode_chain
 from fcpref.shell.train import train_dpo, train_sft
+from tests.played import played
 from tests.tiny_model import QWEN, byte_tokenizer, save_tiny
 from tests.trained import DPO, SFT, TASK, Data
 
@@ -32,10 +22,7 @@ if TYPE_CHECKING:
 
 def in_tools(chain: Chain, problem: Problem) -> Chain:
     """Return the chain that the same calls are in the `tools` grammar."""
-    state = begin(TASK.toolbox, problem, (), Limits(), "tools")
-    for turn in chain.turns:
-        state = advance(state, Reply(text=translate(turn.reply, "tools")))
-    return finish(state, "test", 0)
+    return played(problem, [turn.reply for turn in chain.turns], grammar="tools")
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcpref.core.chains import STUDENT, Limits, Reply, Turn, advance, begin, finish
-from fcpref.core.functions import Call, Outcome, parse_tool_call, translate
+from fcpref.core.chains import STUDENT, Limits, Turn
+from fcpref.core.functions import Call, Outcome, parse_tool_call
 from fcpref.core.functions.tool_calls import arguments_text
 from fcpref.core.pairs import PreferencePair
 from fcpref.core.problems import Problem, problem_id
@@ -21,9 +21,11 @@ from fcpref.shell.model_names import ResolvedModel
 from fcpref.shell.store import read_artifact
 from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import grammars_of, training_tokenizer
+from tests.played import played
 from tests.printed_numbers import in_one_way
 from tests.published_templates import published
 
+WIDE = Limits(calls=99, failures=99, tokens=99_999)
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 # What a model said, with slips, and what the oracle says.
 RECORDED = ("9a542d954e105917", "ee537d94ec306693", "8caa4f3c0402b417")
@@ -76,7 +78,7 @@ def pairs(problems, scored) -> list[PreferencePair]:
     for at, item in enumerate(one for one in scored if one.score.correct):
         replies = [turn.reply for turn in item.chain.turns]
         problem = problems[item.chain.problem]
-        rejected = played(problem, [*replies[:-1], "Fly()", "Answer(value=1)"], "python")
+        rejected = played(problem, [*replies[:-1], "Fly()", "Answer(value=1)"], limits=WIDE)
         kind = "step" if at % 2 else "chain"
         made.append(
             PreferencePair(
@@ -87,19 +89,11 @@ def pairs(problems, scored) -> list[PreferencePair]:
     return made
 
 
-def played(problem, replies, grammar):
-    toolbox = find_task(problem.task).toolbox
-    state = begin(toolbox, problem, (), Limits(calls=99, failures=99, tokens=99_999), grammar)
-    for text in replies:
-        state = advance(state, Reply(text=text))
-    return finish(state, "test", 0)
-
-
 def in_grammar(chain, problem, grammar):
     """Return the chain that the same replies are in a grammar."""
     if grammar == "python":
         return chain
-    return played(problem, [translate(turn.reply, grammar) for turn in chain.turns], grammar)
+    return played(problem, [turn.reply for turn in chain.turns], grammar=grammar, limits=WIDE)
 
 
 def trainable(folder, name, grammar):
@@ -193,7 +187,7 @@ def test_spaces_around_a_reply_are_trained_as_the_template_writes_them(spacing, 
     replies = ["".join(one) for one in parts]
     problem = find_task("math.word").generate({}, 11, "train", 1)
     chain = evolve(
-        played(problem, (), "python"),
+        played(problem, ()),
         turns=tuple(Turn(reply=reply, outcome=Outcome(text="ok")) for reply in replies),
     )
     row = encode_row(tokenizer, name, problem, chain, STUDENT, [True] * len(replies))

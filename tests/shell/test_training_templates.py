@@ -15,7 +15,6 @@ from fcpref.core.chains import (
     Reply,
     advance,
     begin,
-    finish,
     messages,
     render,
     schemas,
@@ -40,6 +39,7 @@ from fcpref.shell.training_templates import training_tokenizer
 from fcpref.shell.whole_models import name_of
 from fcpref.shell.workspace import Workspace
 from tests.command_line import invoke, refused
+from tests.played import played
 from tests.published_templates import published, template_of
 from tests.shell.test_tokens import fed_by_engine
 from tests.tiny_model import CHATML, COUNTING, byte_tokenizer, save_tiny
@@ -49,13 +49,6 @@ TOOLS = PromptSpec(detail="signatures", grammar="tools")
 OWN, TRLS = "qwen3", "qwen3_training"
 SFT = SftSpec(batch=4, lora=LoraSpec(rank=4, alpha=8), max_tokens=9_000)
 DPO = DpoSpec(batch=2, lora=LoraSpec(rank=4, alpha=8), max_tokens=9_000)
-
-
-def played(problem, replies, grammar="tools"):
-    state = begin(TASK.toolbox, problem, (), Limits(), grammar)
-    for text in replies:
-        state = advance(state, Reply(text=translate(text, grammar)))
-    return finish(state, "test", 0)
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +65,8 @@ def made(workspace):
         chains = []
         for problem in problems.values(Problem):
             right = TASK.oracle(problem)
-            chains.append(played(problem, ("Fly()", *right), grammar))
-            wrong = played(problem, (right[0], "Fly()", "Answer(value=1)"), grammar)
+            chains.append(played(problem, ("Fly()", *right), grammar=grammar))
+            wrong = played(problem, (right[0], "Fly()", "Answer(value=1)"), grammar=grammar)
             chains.append(evolve(wrong, sample=1))
         written = workspace.write("chains", chains, parents=(problems.id,), spec={"in": grammar})
         scores = stages.score(workspace, written)
@@ -175,7 +168,7 @@ def opening_of(problem):
 
 def test_the_students_own_template_would_ask_otherwise(made, qwen3):
     problem = made["problems"].values(Problem)[0]
-    chain = played(problem, TASK.oracle(problem)[:2])
+    chain = played(problem, TASK.oracle(problem)[:2], grammar="tools")
     own, trls = load_tokenizer(named(qwen3)), training_tokenizer(named(qwen3), ["tools"]).tokenizer
     state = begin(TASK.toolbox, problem, opening_of(problem), Limits(), "tools")
     tools = schemas(TOOLS, TASK.toolbox)
@@ -190,7 +183,7 @@ def test_a_row_is_what_the_engine_feeds_the_trained_student(made, trained, monke
     problem = made["problems"].values(Problem)[1]
     thought = "<think>\n\n</think>\n\n<tool_call>\n{}\n</tool_call>"
     calls = [thought.format(translate(call, "tools")) for call in TASK.oracle(problem)]
-    chain = played(problem, calls)
+    chain = played(problem, calls, grammar="tools")
     assert TASK.score(chain, problem).correct
     mask = (True,) * len(calls)
     row = encode_row(asked, "m", problem, chain, STUDENT, mask)
