@@ -40,6 +40,7 @@ from fcpref.core.seeds import derive
 from fcpref.core.tasks.fol_forms import TASK
 from fcpref.errors import CodecError, ProblemError
 from tests.meaning import same_on_structures, skolem_truth, wrong_steps
+from tests.played import played
 from tests.strategies import forms_problems, forms_specs, hostile_texts, replies, small_formulas
 
 LIMITS = Limits(calls=80, failures=80)
@@ -80,10 +81,7 @@ def told(*replies, problem=NOT_ALL):
 
 
 def score(problem, lines):
-    state = begin(TASK.toolbox, problem, (), LIMITS)
-    for line in lines:
-        state = advance(state, Reply(text=line))
-    return TASK.score(finish(state, "test", 0), problem)
+    return TASK.score(played(problem, lines, limits=LIMITS), problem)
 
 
 def verdict(*lines, problem=NOT_ALL):

@@ -7,7 +7,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcpref.core.chains import Limits, Reply, advance, begin, finish, replay
+from fcpref.core.chains import Limits, replay
 from fcpref.core.functions import FailureCode, Memory, parse_call, read_call, show_call
 from fcpref.core.functions.models import is_sentence
 from fcpref.core.logic import (
@@ -38,6 +38,7 @@ from fcpref.errors import CodecError, ProblemError
 from tests.bag_of_words import accuracy
 from tests.by_z3 import entails
 from tests.meaning import truth_by_sets
+from tests.played import played
 from tests.strategies import models_problems, models_replies, models_specs, replies
 
 LIMITS = Limits(calls=80, failures=80)
@@ -82,10 +83,7 @@ def codes(*replies, problem=PROBLEM):
 
 
 def score(problem, lines):
-    state = begin(TASK.toolbox, problem, (), LIMITS)
-    for line in lines:
-        state = advance(state, Reply(text=line))
-    return TASK.score(finish(state, "test", 0), problem)
+    return TASK.score(played(problem, lines, limits=LIMITS), problem)
 
 
 def answered(*lines, problem=PROBLEM):

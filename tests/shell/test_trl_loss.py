@@ -9,8 +9,7 @@ import pytest
 import torch
 from attrs import evolve
 
-from fcpref.core.chains import STUDENT, Limits, Reply, advance, begin, finish
-from fcpref.core.functions import translate
+from fcpref.core.chains import STUDENT
 from fcpref.core.pairs import PreferencePair
 from fcpref.core.tasks import find_task
 from fcpref.core.training import dpo_loss, judged_replies
@@ -18,6 +17,7 @@ from fcpref.shell.model_names import ModelName
 from fcpref.shell.resolving import resolve
 from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import training_tokenizer
+from tests.played import played
 from tests.published_templates import published
 from tests.tiny_model import tiny_llama
 from tests.trained import masked_logp, perturbed, trainer_of
@@ -29,16 +29,12 @@ BETA = 0.3  # of `trainer_of`
 def pair_of(index, grammar, kind):
     problem = TASK.generate({}, 7, "train", index)
     right = TASK.oracle(problem)
-
-    def played(*replies):
-        state = begin(TASK.toolbox, problem, (), Limits(), grammar)
-        for text in replies:
-            state = advance(state, Reply(text=translate(text, grammar)))
-        return finish(state, "test", 0)
-
-    wrong = played(right[0], "Fly()", "Answer(value=1)")
+    wrong = (right[0], "Fly()", "Answer(value=1)")
     pair = PreferencePair(
-        kind=kind, chosen=played(*right), rejected=wrong, rejected_verdict="wrong_answer"
+        kind=kind,
+        chosen=played(problem, right, grammar=grammar),
+        rejected=played(problem, wrong, grammar=grammar),
+        rejected_verdict="wrong_answer",
     )
     return problem, pair
 
