@@ -21,7 +21,7 @@ from fcpref.shell.whole_models import whole_model
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fcpref.core.training import DpoSpec, GrpoSpec, SftSpec
+    from fcpref.core.training import DpoSpec, GrpoSpec, LoraSpec, SftSpec
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
@@ -37,7 +37,8 @@ def to_train(student: ResolvedModel, spec: SftSpec | DpoSpec | GrpoSpec) -> Any:
     """Load the student for training: all of it, its own adapter, or a fresh one on the base.
 
     Raises:
-        TrainingError: the first layer to train is beyond the model's.
+        TrainingError: the first layer to train is beyond the model's, or the student's own adapter
+            is not of the kind that is asked for.
         ModelError: the student cannot be loaded.
     """
     import torch
@@ -51,15 +52,19 @@ def to_train(student: ResolvedModel, spec: SftSpec | DpoSpec | GrpoSpec) -> Any:
     device = "cpu" if sharding.kind() else "auto"
     if spec.method == "full":
         return whole_model(student, device)
+    if student.adapter is not None:
+        _refuse_other_kind(student.name, student.adapter, lora)
     quantised = lora.quantised == "nf4"
     dtype = loaded_dtype(spec.dtype, "cuda" if on_gpu() else "cpu")
     model = load_model(student, dtype=dtype, device=device, trainable=True, quantised=quantised)
-    if student.adapter is not None:
-        return _frozen_below(model, lora.first_layer)
     layers = model.config.num_hidden_layers
     if lora.first_layer >= layers:
-        message = f"first_layer {lora.first_layer} is beyond the model's {layers} layers"
-        raise TrainingError(message)
+        raise TrainingError(
+            f"first_layer {lora.first_layer} is beyond the model's {layers} layers, which are "
+            "counted from 0; set lora.first_layer lower"
+        )
+    if student.adapter is not None:
+        return _frozen_below(model, lora.first_layer)
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
@@ -73,6 +78,17 @@ def to_train(student: ResolvedModel, spec: SftSpec | DpoSpec | GrpoSpec) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PEFT asks transformers by a name that is going away
         return get_peft_model(model, config)
+
+
+def _refuse_other_kind(name: str, folder: Path, lora: LoraSpec) -> None:
+    """Refuse to train an adapter as one of another kind: it would go on as what it is."""
+    config = json.loads((folder / CONFIG).read_bytes())
+    for setting, ours in (("rank_stabilised", "use_rslora"), ("dora", "use_dora")):
+        if getattr(lora, setting) and not config.get(ours):
+            raise TrainingError(
+                f"{name} is an adapter without lora.{setting} and goes on as it is; leave that "
+                "out, or merge the adapter (fcpref merge) and start from the folder"
+            )
 
 
 def _frozen_below(model: Any, first_layer: int) -> Any:  # noqa: ANN401

@@ -175,6 +175,11 @@ def _adapter(workspace: Workspace, folder: Path) -> dict[Path, bytes]:
     """Return the files that publishing an adapter writes, without folders of this machine."""
     for name in _NEEDED:
         if not (folder / name).is_file():
+            if (folder / "config.json").is_file():
+                raise ArtifactError(
+                    f"{folder}: is a whole model, and only adapters go among the artifacts; "
+                    "publish its runs without it, and keep the folder elsewhere"
+                )
             raise ArtifactError(f"{folder}: has no {name}; name the folder of an adapter")
     target = workspace.root / "adapters" / folder.resolve().name
     files = {name: (folder / name).read_bytes() for name in _NEEDED}

@@ -106,7 +106,12 @@ def _resolve_adapter(name: ModelName, progress: Callable[[str], None]) -> Resolv
     folder = Path(name.target).expanduser()
     for file in ("adapter_config.json", "adapter_model.safetensors"):
         if not (folder / file).is_file():
-            raise ModelError(f"adapter:{folder} has no {file}: name a folder written by PEFT")
+            hint = (
+                f"it is a whole model, name it path:{folder}"
+                if (folder / "config.json").is_file()
+                else "name a folder written by PEFT"
+            )
+            raise ModelError(f"adapter:{folder} has no {file}: {hint}")
     config = _json_object(folder / "adapter_config.json")
     base = resolve(name.base or _recorded_base(folder, config), progress)
     # Where the base lay when the adapter was trained says nothing about what it computes.

@@ -80,12 +80,26 @@ def changed(value: T, changes: Mapping[str, object]) -> T:
         named = last in _names(holder) or isinstance(holder, dict)
         if not isinstance(inner, dict) or not named:
             known = ", ".join(_names(holder) or _names(value))
-            raise UsageError(f"there is no setting {name!r}; there are {known}")
+            meant = _meant(value, name)
+            raise UsageError(
+                f"there is no setting {name!r}; "
+                + (f"{meant!r} may be meant" if meant else f"there are {known}")
+            )
         inner[last] = new
     try:
         return structure(plain, type(value))
     except CodecError as error:
-        raise UsageError(f"a setting cannot be used: {error}") from None
+        # Of a value as a whole there is no path to name.
+        said = str(error).removesuffix(" @ $")
+        raise UsageError(f"a setting cannot be used: {said}") from None
+
+
+def _meant(value: Any, name: str) -> str:  # noqa: ANN401
+    """Return the full name of a setting whose outer name was left out; empty where none is."""
+    for outer in _names(value):
+        if name in _names(getattr(value, outer)):
+            return f"{outer}.{name}"
+    return ""
 
 
 def _names(value: Any) -> list[str]:  # noqa: ANN401

@@ -149,7 +149,7 @@ def train(
         )
     if not processes.is_first():
         return None
-    for note in _notes(record):
+    for note in _notes(record, spec.batch):
         workspace.progress.note(note)
     header = {"sources": _sources(rows), **({"recipe": dict(recipe)} if recipe else {})}
     artifact = workspace.write("run", [record], parents=ids, spec=header)
@@ -163,8 +163,13 @@ def _worth(metrics: Mapping[str, float]) -> str:
     return f"{name} {metrics[name]:.3f}"
 
 
-def _notes(record: RunRecord) -> Iterator[str]:
+def _notes(record: RunRecord, batch: int) -> Iterator[str]:
     """Yield what a user should know of a run that is done."""
+    if record.kind != "grpo" and record.rows < batch:
+        yield (
+            f"the run has {record.rows} of the {batch} rows of a batch, so each step took them "
+            "all; set batch lower for more steps"
+        )
     if record.stopped:
         yield f"stopped at {record.stopped}"
     if record.kept is not None:

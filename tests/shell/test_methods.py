@@ -11,7 +11,7 @@ from attrs import evolve
 from safetensors.torch import load_file
 
 from fcpref.core.training import LoraSpec
-from fcpref.errors import ArtifactError, ModelError
+from fcpref.errors import ArtifactError, ModelError, TrainingError
 from fcpref.shell import stages_training
 from fcpref.shell.adapters import WEIGHTS, to_train
 from fcpref.shell.engines.local import load_on
@@ -88,6 +88,16 @@ def test_dpo_goes_on_from_a_dora_adapter_against_its_own_start(data, tmp_path) -
     assert any("magnitude" in name for name in changed)
     tuned = resolve(ModelName.parse(f"adapter:{tmp_path / 'dpo'}"))
     assert margin(data, tuned) > margin(data, start)
+    assert to_train(start, evolve(DPO, lora=DORA)).peft_config["default"].use_dora
+
+
+@pytest.mark.parametrize("setting", ["rank_stabilised", "dora"])
+def test_an_adapter_is_not_trained_as_one_of_another_kind(data, sft, tmp_path, setting) -> None:
+    spec = evolve(DPO, lora=LoraSpec(**{setting: True}))
+    said = rf"is an adapter without lora\.{setting} and goes on as it is; leave that out, or merge"
+    with pytest.raises(TrainingError, match=said):
+        train_dpo(data.pairs, spec, data.job(tmp_path / "dpo", sft.student))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="here is a GPU")

@@ -330,7 +330,8 @@ def test_an_unreadable_adapter_config_is_named(adapted, tmp_path, content):
 
 
 def test_a_folder_that_holds_no_adapter_is_refused(plain):
-    assert "has no adapter_config.json" in message_of(lambda: named(f"adapter:{plain}"))
+    whole = message_of(lambda: named(f"adapter:{plain}"))
+    assert f"has no adapter_config.json: it is a whole model, name it path:{plain}" in whole
 
 
 def test_an_adapter_on_a_base_that_it_does_not_fit_is_refused(adapted, tmp_path):

@@ -170,3 +170,15 @@ def test_a_damaged_public_file_is_named(workspace, made):
     assert status == 2
     assert str(path) in said
     assert "restore it" in said or "write the artifact again" in said
+
+
+def test_a_whole_model_is_not_published(workspace, made, tmp_path):
+    folder = tmp_path / "models" / "sft-1"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    status, _, said = publish(workspace, made["scores"].id, "--adapter", folder)
+    assert status == 2
+    assert said.startswith(f"fcpref: {folder}: is a whole model, and only adapters go among the ")
+    assert said.count("\n") == 1
+    assert [path.name for path in workspace.root.iterdir()] == ["local"]

@@ -66,3 +66,17 @@ def test_settings_go_into_a_value_that_is_left_out_and_into_free_names():
         changed(spec, {"probe.evry": 5})
     with pytest.raises(UsageError, match=r"no setting 'prob\.every'; there are epochs, batch"):
         changed(spec, {"prob.every": 5})
+
+
+def test_a_setting_whose_outer_name_was_left_out_is_told_in_full():
+    with pytest.raises(
+        UsageError, match=r"^there is no setting 'dora'; 'lora\.dora' may be meant$"
+    ):
+        changed(SftSpec(), {"dora": True})
+
+
+def test_what_no_single_field_is_at_fault_for_has_no_path():
+    with pytest.raises(UsageError, match=r"leave it out with full$"):
+        changed(SftSpec(), {"method": "full", "lora.rank": 8})
+    with pytest.raises(UsageError, match=r"got str '2' @ \$\.epochs$"):
+        changed(SftSpec(), {"epochs": "2"})

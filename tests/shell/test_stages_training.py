@@ -11,6 +11,7 @@ from fcpref.errors import PairError, TrainingError
 from fcpref.shell import stages, stages_training
 from fcpref.shell.logs import stage_log
 from fcpref.shell.model_names import ResolvedModel
+from fcpref.shell.progress import Progress
 from fcpref.shell.settings import changed
 from fcpref.shell.store import file_hash
 from fcpref.shell.workspace import Workspace
@@ -76,6 +77,21 @@ def test_sft_trains_on_correct_chains_and_counts_their_sources(
     assert run.header.spec["sources"] == {"openai:teacher": 3, "oracle": 3}
     assert {oracle.id, scores.id} == set(run.header.parents)
     assert workspace.local / "adapters" == folder.parent
+
+
+@pytest.mark.usefixtures("trainer")
+def test_rows_that_do_not_fill_a_batch_are_told(workspace, problems, capsys):
+    oracle = stages.score(workspace, stages.oracle_chains(workspace, problems))
+    told = Workspace(workspace.root, Progress())
+    said = {}
+    for batch in (3, 4):
+        stages.train(told, "sft", [oracle], "hub:a/b", SftSpec(batch=batch))
+        said[batch] = capsys.readouterr().err
+    assert "batch" not in said[3]
+    assert said[4].endswith(
+        "the run has 3 of the 4 rows of a batch, so each step took them all; set batch lower for "
+        "more steps\n"
+    )
 
 
 def test_a_run_is_not_done_again_unless_its_adapter_has_changed(workspace, scores, trainer):

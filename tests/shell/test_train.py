@@ -170,11 +170,12 @@ def test_a_chain_of_an_unknown_problem_is_refused(data, tmp_path) -> None:
         train_sft([stray], SFT, data.job(tmp_path / "out"))
 
 
-def test_an_adapter_above_the_last_layer_is_refused(data, tmp_path) -> None:
-    with pytest.raises(TrainingError, match="first_layer 2 is beyond the model's 2 layers"):
-        train_sft(
-            data.chains, evolve(SFT, lora=LoraSpec(first_layer=2)), data.job(tmp_path / "out")
-        )
+@pytest.mark.parametrize("start", ["base", "adapter"])
+def test_an_adapter_above_the_last_layer_is_refused(data, sft, tmp_path, start) -> None:
+    student = None if start == "base" else sft.student
+    spec = evolve(SFT, lora=LoraSpec(first_layer=2))
+    with pytest.raises(TrainingError, match=r"first_layer 2 is beyond the model's 2 layers.*lower"):
+        train_sft(data.chains, spec, data.job(tmp_path / "out", student))
 
 
 def test_failed_calls_carry_no_loss_in_a_supervised_run(data, tmp_path) -> None:
