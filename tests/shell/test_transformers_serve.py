@@ -31,20 +31,30 @@ PATIENCE = Patience(retries=1, request=120, run=300)
 @contextmanager
 def serving(folder, scratch):
     """Serve a model folder; yields the endpoint and the process."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", SERVE, "serve", str(folder)]
     command += ["--host=127.0.0.1", f"--port={port}", "--device=cpu", "--dtype=float32"]
     # An empty hub cache: the server then has no list of models to give, only the model itself.
     # One thread: beside other tests, two that wait for each other are four times slower.
     settings = {"HF_HOME": str(scratch), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    environment = os.environ | settings
+    with started(command, port, scratch, settings) as server:
+        yield f"http://127.0.0.1:{port}/v1", server
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+@contextmanager
+def started(command, port, scratch, settings, seconds=START_SECONDS):
+    """Run a server until the block ends; yields the process once it says that it is ready."""
     log = scratch / "serve.log"
     with log.open("wb") as sink:
-        server = subprocess.Popen(command, env=environment, stdout=sink, stderr=sink)
+        server = subprocess.Popen(command, env=os.environ | settings, stdout=sink, stderr=sink)
     try:
-        wait_until_ready(server, f"http://127.0.0.1:{port}/health", log)
-        yield f"http://127.0.0.1:{port}/v1", server
+        wait_until_ready(server, f"http://127.0.0.1:{port}/health", log, seconds)
+        yield server
     finally:
         server.terminate()
         try:
@@ -54,9 +64,9 @@ def serving(folder, scratch):
             server.wait()
 
 
-def wait_until_ready(server, health, log):
+def wait_until_ready(server, health, log, seconds):
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and server.poll() is None:
         try:
             direct.open(health, timeout=5).close()
@@ -64,7 +74,7 @@ def wait_until_ready(server, health, log):
             time.sleep(0.1)
         else:
             return
-    pytest.fail(f"transformers serve did not start:\n{log.read_text()[-3000:]}")
+    pytest.fail(f"the server did not start:\n{log.read_text()[-3000:]}")
 
 
 def student_folder():

