@@ -306,3 +306,27 @@ def test_what_was_said_wrongly_is_said_again():
     assert "Jim is kind: All big and kind people are odd, Jim is big, yes; something." in again[0]
     assert "Jim is big:" not in again[0]
     assert list(again[1:3]) == calls
+
+
+def test_what_was_said_too_early_is_said_again_before_its_calls():
+    own = problem_of(
+        {
+            "Big(jim)": "Jim is big.",
+            "Kind(jim)": "Jim is kind.",
+            "forall x. (Kind(x) -> Odd(x))": "All kind people are odd.",
+        }
+    )
+    state = begin(TASK.toolbox, own, (), Limits(calls=99))
+    whole = aloud(state.memory)
+    assert whole[0] == "Reasoning(thought='Jim is big: nothing. Jim is kind: something.')"
+    state = advance(state, Reply(text="Reasoning(thought='Jim is kind: something.')"))
+    assert aloud(state.memory) == whole
+
+
+def test_only_a_whole_saying_counts_as_said():
+    own = problem_of({"Big(jim)": "Jim is big."})
+    state = begin(TASK.toolbox, own, (), Limits(calls=99))
+    assert aloud(state.memory)[0] == "Reasoning(thought='Jim is big: nothing.')"
+    for thought, left in (("Not Jim is big: nothing.", True), ("Jim is big: nothing.", False)):
+        state = advance(state, Reply(text=f"Reasoning(thought='{thought}')"))
+        assert aloud(state.memory)[0].startswith("Reasoning") == left

@@ -63,6 +63,19 @@ def log_probs(model, batch) -> list[float]:
     return found.log_probs.tolist()
 
 
+def separately(model, row: Encoded) -> list[float]:
+    """Return the log-probabilities of a row's trained tokens, by the model's own logits."""
+    ids = torch.tensor([[*row.prompt, *row.completion]])
+    with torch.no_grad():
+        log_probs = model(input_ids=ids).logits[0].log_softmax(-1)
+    start = len(row.prompt)
+    return [
+        float(log_probs[start + place - 1, token])
+        for place, (token, carries) in enumerate(zip(row.completion, row.mask, strict=True))
+        if carries
+    ]
+
+
 @given(st.lists(encoded(), min_size=1, max_size=6))
 @settings(max_examples=60)
 def test_trained_tokens_have_the_log_probabilities_of_rows_of_their_own(model, rows):
@@ -70,14 +83,10 @@ def test_trained_tokens_have_the_log_probabilities_of_rows_of_their_own(model, r
     width = max(row.length for row in rows) + 8
     lines = [[rows[at] for at in line] for line in fill([row.length for row in rows], width)]
     found = log_probs(model, collate_filled(lines, 0, width))
-    expected = [
-        value
-        for line in lines
-        for row in line
-        if any(row.mask)
-        for value in log_probs(model, collate_rows([row], 0))
-    ]
+    expected = [value for line in lines for row in line for value in separately(model, row)]
     assert found == pytest.approx(expected, abs=2e-4)
+    padded = [value for row in rows for value in separately(model, row)]
+    assert log_probs(model, collate_rows(rows, 0)) == pytest.approx(padded, abs=2e-4)
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(0, 60))
@@ -118,3 +127,9 @@ def test_a_token_sees_its_own_row_only():
     assert seen(torch.tensor([[0, 0, 1]])).tolist() == [
         [[[True, False, False], [True, True, False], [False, False, True]]]
     ]
+
+
+def test_positions_are_counted_in_each_row():
+    batch = collate_filled([[of_length(3), of_length(2)], [of_length(4)]], 0, 6)
+    assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1, 0], [0, 1, 2, 3, 0, 1]]
+    assert batch["segments"].tolist() == [[0, 0, 0, 1, 1, 2], [0, 0, 0, 0, 1, 1]]

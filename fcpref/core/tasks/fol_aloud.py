@@ -7,6 +7,7 @@ other one asks for then, which fact meets it. So a small model needs to look up 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from fcpref.core.functions import Call, parse_call, show_call
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 SOMEONE = "someone"
 """Stands for a person that a condition leaves open."""
+
+_SAYING = re.compile(r"\S.*?(?:something|nothing)\.(?= |$)")
 
 
 class Partners(NamedTuple):
@@ -131,7 +134,7 @@ def _search(
     claim: Literal,
 ) -> Iterator[Call]:
     """Give thoughts and calls until the claim is settled or there are no more facts to weigh."""
-    before = _thoughts(memory)
+    before = _said(memory)
     thought: list[str] = []
     for weighed in weigh(facts, given.rules):
         steps = [step for step in weighed.steps if not _made(step, memory, word)]
@@ -139,7 +142,7 @@ def _search(
             continue
         saying = _saying(weighed, word)
         # Said again where a thought of others comes between it and its calls.
-        if f" {saying}" not in before or (steps and thought):
+        if saying not in before or (steps and thought):
             thought.append(saying)
         if steps and thought:
             yield call("Reasoning", thought=" ".join(thought))
@@ -152,12 +155,11 @@ def _search(
         yield call("Reasoning", thought=" ".join(thought))
 
 
-def _thoughts(memory: Memory) -> str:
-    """Return all that was said aloud, a space before each thought."""
+def _said(memory: Memory) -> frozenset[str]:
+    """Return what was said aloud of facts, true or not, as `_saying` would."""
     calls = (parse_call(text) for text in memory.calls if text.startswith("Reasoning("))
-    return "".join(
-        f" {value}" for one in calls if isinstance(one, Call) for _, value in one.keywords
-    )
+    thoughts = [value for one in calls if isinstance(one, Call) for _, value in one.keywords]
+    return frozenset(said for one in thoughts for said in _SAYING.findall(str(one)))
 
 
 def _saying(weighed: Weighed, word: Words) -> str:
