@@ -118,6 +118,22 @@ def perturbed(model, seed: int) -> None:
             parameter.data += 0.2 * noise.to(parameter.dtype)
 
 
+TRLS: dict[str, Any] = {
+    "max_length": None,
+    "use_cpu": True,
+    "bf16": False,
+    "gradient_checkpointing": False,
+    "report_to": [],
+    "learning_rate": 5e-3,
+    "num_train_epochs": 4,
+    "logging_steps": 1,
+    "save_strategy": "no",
+    "seed": 1,
+    "disable_tqdm": True,
+}
+"""Settings of TRL's trainers, of which every step is logged."""
+
+
 def trainer_of(
     data: Data, folder: Path, student: ResolvedModel, rows, budget: int | None = 10_000
 ) -> Any:
@@ -133,18 +149,8 @@ def trainer_of(
         output_dir=str(folder),
         beta=0.3,
         precompute_ref_log_probs=budget is None,
-        max_length=None,
-        use_cpu=True,
-        bf16=False,
-        gradient_checkpointing=False,
-        report_to=[],
         per_device_train_batch_size=2,
-        learning_rate=5e-3,
-        num_train_epochs=4,
-        logging_steps=1,
-        save_strategy="no",
-        seed=1,
-        disable_tqdm=True,
+        **TRLS,
     )
     if budget is None:
         return MaskedDPOTrainer(

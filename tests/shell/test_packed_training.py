@@ -14,7 +14,7 @@ from fcpref.shell.packed_pairs import pack, score_trained_only
 from fcpref.shell.packed_sft import PackedSFTTrainer, RowCollator, collate_rows
 from fcpref.shell.tokens import encode_chain
 from tests.masked_trl import supervised_row
-from tests.trained import SFT, TASK, masked_logp, perturbed, trainer_of
+from tests.trained import SFT, TASK, TRLS, masked_logp, perturbed, trainer_of
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # inside TRL and transformers
@@ -61,26 +61,17 @@ def test_packed_rows_take_the_same_way_as_trls_padded_rows(data, tmp_path, budge
 
     from fcpref.shell.adapters import to_train
 
-    rows = [row for both in data.rows(failed=False) for row in both]
+    whole = [row for both in data.rows(failed=False) for row in both]
+    # Two of three are short, so that lines of several rows are worth it.
+    rows = [
+        row if place % 3 == 0 else evolve(row, prompt=row.prompt[-20:])
+        for place, row in enumerate(whole)
+    ]
     histories = []
     for packed in (True, False):
         torch.manual_seed(0)
         model = to_train(data.student, evolve(SFT, dtype="float32"))
-        arguments = SFTConfig(
-            output_dir=str(tmp_path),
-            max_length=None,
-            use_cpu=True,
-            bf16=False,
-            gradient_checkpointing=False,
-            report_to=[],
-            per_device_train_batch_size=4,
-            learning_rate=5e-3,
-            num_train_epochs=4,
-            logging_steps=1,
-            save_strategy="no",
-            seed=1,
-            disable_tqdm=True,
-        )
+        arguments = SFTConfig(output_dir=str(tmp_path), per_device_train_batch_size=4, **TRLS)
         options = {"model": model, "args": arguments, "processing_class": data.tokenizer}
         if packed:
             score_trained_only(model.get_base_model())
@@ -96,6 +87,11 @@ def test_packed_rows_take_the_same_way_as_trls_padded_rows(data, tmp_path, budge
         names = ("loss", "mean_token_accuracy", "grad_norm")
         logged = [entry for entry in trainer.state.log_history if "loss" in entry]
         histories.append({name: [entry[name] for entry in logged] for name in names})
+    collator = RowCollator(rows, data.tokenizer.pad_token_id, budget)
+    batches = [
+        collator([{"row": at} for at in range(start, start + 4)]) for start in range(len(rows) - 3)
+    ]
+    assert any("segments" in one["parts"][0] for one in batches) == (budget > 1)
     ours, trls = histories
     assert len(ours["loss"]) == 12
     assert max(ours["loss"]) - min(ours["loss"]) > 0.1
