@@ -28,3 +28,11 @@ def fcpref(tmp_path):
     from tests.command_line import invoke
 
     return partial(invoke, tmp_path / "artifacts")
+
+
+@pytest.fixture
+def made(fcpref):
+    """Run a command that succeeds and return its JSON."""
+    from tests.command_line import succeeding
+
+    return succeeding(fcpref)

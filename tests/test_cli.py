@@ -9,19 +9,13 @@ from pathlib import Path
 import pytest
 
 from fcpref.cli import INTERRUPTED, main
-from tests.command_line import refused, succeeding
+from tests.command_line import refused
 
 COMMANDS = (
     "augment", "call", "chains", "compare-prompts", "evaluate", "export", "lint", "merge", "pairs",
     "play", "problems", "publish", "recipes", "recordings", "remake", "report", "run", "score",
     "show", "tasks", "train", "verify",
 )  # fmt: skip
-
-
-@pytest.fixture
-def made(fcpref):
-    """Run a command that succeeds and return its JSON."""
-    return succeeding(fcpref)
 
 
 @pytest.fixture

@@ -8,10 +8,14 @@ import statistics
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
 from fcpref.cli import INTERRUPTED
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START = [sys.executable, "-c", "from fcpref.cli import main; main()"]
 
@@ -48,16 +52,21 @@ def test_a_process_fails_with_one_line(tmp_path):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_reader_that_leaves_is_no_error(tmp_path):
-    calls = "Add(a=2, b=3)\n" * 20_000
-    process = subprocess.Popen(
+def reading_calls(folder: Path) -> subprocess.Popen[str]:
+    """Start a process that executes calls as they come."""
+    return subprocess.Popen(
         [*START, "call", "math.word"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=tmp_path,
+        cwd=folder,
     )
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path):
+    calls = "Add(a=2, b=3)\n" * 20_000
+    process = reading_calls(tmp_path)
     process.stdout.close()
     try:
         process.stdin.write(calls)
@@ -71,14 +80,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_ctrl_c_exits_with_130(tmp_path):
-    process = subprocess.Popen(
-        [*START, "call", "math.word"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-    )
+    process = reading_calls(tmp_path)
     process.stdin.write("Add(a=2, b=3)\n")
     process.stdin.flush()
     assert process.stdout.readline() == '{"text": "5", "code": null}\n'

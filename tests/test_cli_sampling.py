@@ -11,13 +11,7 @@ from fcpref.core.chains import Limits
 from fcpref.core.codec import unstructure
 from fcpref.core.tasks import POLICIES
 from fcpref.errors import UsageError
-from tests.command_line import refused, succeeding
-
-
-@pytest.fixture
-def made(fcpref):
-    """Run a command that succeeds and return its JSON."""
-    return succeeding(fcpref)
+from tests.command_line import refused
 
 
 @pytest.fixture
