@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,6 +59,26 @@ def test_a_wrong_answer_is_paired_with_what_was_left_to_derive(gold):
     assert said(pair.chosen) == solution
     assert TASK.score(pair.chosen, problem).correct
     assert pair.chosen.source == "student+oracle"
+
+
+def test_the_oracle_may_take_more_calls_and_tokens_than_chains_do_by_default():
+    assert TASK.generate is not None
+    made = (TASK.generate({"max_depth": 5}, 0, "train", index) for index in range(200))
+    onward = TASK.onward("aloud")
+    room = Limits(calls=99, tokens=9_999)
+    problem, solution = next(
+        (problem, replies)
+        for problem in made
+        if len(replies := list(onward(begin(TASK.toolbox, problem, (), room).memory)))
+        > Limits().calls
+    )
+    wrong = next(word for word in WORDS if word != problem.gold)
+    late = chain_of(problem, [*solution[:-1], f"Answer(value={wrong!r})"], room)
+    talkative = evolve(
+        late.chain, turns=tuple(evolve(turn, tokens=90) for turn in late.chain.turns)
+    )
+    (pair,) = paired(problem, evolve(late, chain=talkative), spec=evolve(SPEC, policy="aloud"))
+    assert said(pair.chosen) == solution
 
 
 def test_the_oracle_goes_on_with_the_functions_that_the_chain_was_offered():

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from fcpref.core.chains import Limits, Reply, advance, begin, finish, retrace
 from fcpref.core.functions import translate
 from fcpref.core.pairs.deciding import deciding
@@ -26,6 +24,10 @@ if TYPE_CHECKING:
     from fcpref.core.problems import Problem
     from fcpref.core.scores import ScoredChain
     from fcpref.core.tasks import Policy
+
+_MANY = 1_000_000
+_AMPLE = Limits(calls=_MANY, failures=_MANY, tokens=_MANY)
+"""A chain was sampled within limits that it does not tell, and the oracle comes to an end."""
 
 
 def oracle_level(
@@ -74,16 +76,14 @@ def _made(
     if resumes:
         return _completed(chain, problem, at, spec.policy)
     task = find_task(chain.task)
-    return complete(task, problem, [chain], Limits(), "whole")
+    return complete(task, problem, [chain], _AMPLE, "whole")
 
 
 def _completed(chain: Chain, problem: Problem, at: int, policy: Policy) -> Chain | None:
     """Return the chain's first `at` calls with the oracle's continuation, if that is correct."""
     task = find_task(chain.task)
     toolbox = task.toolbox.without(chain.without)
-    # The prefix was within the limits that it was sampled with, which may be wider in failures.
-    limits = evolve(Limits(), failures=len(chain.turns) + 1)
-    state = begin(toolbox, problem, (), limits, chain.grammar)
+    state = begin(toolbox, problem, (), _AMPLE, chain.grammar)
     state = retrace(state, chain.turns[:at])
     for text in task.onward(policy)(state.memory):
         state = advance(state, Reply(text=translate(text, chain.grammar)))
