@@ -15,11 +15,12 @@ from fcpref.core.tasks import find_task
 from fcpref.core.training import DpoSpec, LoraSpec, SftSpec, trained_replies
 from fcpref.shell.model_names import ModelName, ResolvedModel
 from fcpref.shell.models import load_model
-from fcpref.shell.packed_pairs import pack, score_trained_only
+from fcpref.shell.packed_rows import pack
 from fcpref.shell.packed_trainer import PackedCollator, PackedDPOTrainer
 from fcpref.shell.resolving import resolve
 from fcpref.shell.tokens import Encoded, encode_chain
 from fcpref.shell.train import TrainingJob, train_sft
+from fcpref.shell.trained_forward import score_trained_only
 from tests.masked_trl import MaskedCollator, MaskedDPOTrainer, preference_row
 from tests.played import played
 from tests.tiny_model import CHATML, byte_tokenizer, save_tiny

@@ -12,14 +12,8 @@ from trl.trainer import dpo_trainer
 from trl.trainer.utils import FusedCausalLMOutput, use_adapter
 
 from fcpref.shell import sharding
-from fcpref.shell.packed_pairs import (
-    Batch,
-    PackedPair,
-    Scored,
-    by_budget,
-    collate,
-    table,
-)
+from fcpref.shell.layouts import Part, lay_out
+from fcpref.shell.packed_rows import Batch, PackedRow, collate, table
 from fcpref.shell.passes import average_metrics, nothing, on_device, passes
 from fcpref.shell.quantising import adapters_in_float32
 from fcpref.shell.resuming import Resuming
@@ -27,13 +21,15 @@ from fcpref.shell.resuming import Resuming
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from fcpref.shell.trained_forward import Scored
+
 _REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
 
 
 class PackedCollator:
     """Makes a batch of places of pairs: packed, in parts that each fit a forward pass."""
 
-    def __init__(self, pairs: Sequence[PackedPair], pad: int, budget: int) -> None:
+    def __init__(self, pairs: Sequence[PackedRow], pad: int, budget: int) -> None:
         """Keep the pairs.
 
         Attribute ``references`` takes what the reference says of them, of shape (2, pairs).
@@ -48,14 +44,33 @@ class PackedCollator:
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return the parts; reference log-probabilities go with them where they are known."""
-        groups = by_budget([self.pairs[one["pair"]].length for one in examples], self.budget)
-        return {"parts": [self._part([examples[place] for place in group]) for group in groups]}
-
-    def _part(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
         places = [one["pair"] for one in examples]
-        batch = collate([self.pairs[place] for place in places], self.pad)
+        return {"parts": [self._part(places, part) for part in self.parts(places, self.budget)]}
+
+    def parts(self, places: Sequence[int], budget: int) -> list[Part]:
+        """Return pairs laid out for passes, by their places among those given.
+
+        Args:
+            places: of the pairs.
+            budget: tokens of a pass, padding included.
+        """
+        return lay_out([self.pairs[place].length for place in places], budget)
+
+    def batch(self, places: Sequence[int], part: Part) -> Batch:
+        """Return a part as tensors.
+
+        Args:
+            places: of the pairs that were laid out.
+            part: of these.
+        """
+        lines = [[self.pairs[places[at]] for at in line] for line in part.lines]
+        return collate(lines, self.pad, part.width)
+
+    def _part(self, places: Sequence[int], part: Part) -> Batch:
+        batch = self.batch(places, part)
         if self.references is not None:
-            batch |= dict(zip(_REFERENCE, self.references[:, places], strict=True))
+            taken = [places[at] for line in part.lines for at in line]
+            batch |= dict(zip(_REFERENCE, self.references[:, taken], strict=True))
         return batch
 
 
@@ -113,16 +128,16 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
         # The same groups for all, though one may have less memory free than another.
         budgets = torch.tensor([collator.budget], device=self.accelerator.device)
         least = int(self.accelerator.gather(budgets).min())
-        groups = by_budget([pair.length for pair in collator.pairs], least)
-        mine = groups[self.accelerator.process_index :: self.accelerator.num_processes]
-        for group in mine:
-            pairs = [collator.pairs[one] for one in group]
-            batch = on_device(self, collate(pairs, collator.pad))
-            logps = self.compute_ref_log_probs(model, batch)
-            found[:, group] = torch.stack(logps).float().cpu()
+        every = range(len(collator.pairs))
+        parts = collator.parts(every, least)
+        mine = parts[self.accelerator.process_index :: self.accelerator.num_processes]
+        for part in mine:
+            logps = self.compute_ref_log_probs(model, on_device(self, collator.batch(every, part)))
+            taken = [at for line in part.lines for at in line]
+            found[:, taken] = torch.stack(logps).float().cpu()
         for _ in range(sharding.lacking(self.accelerator, len(mine))):
             with self._as_reference():
-                nothing(model, on_device(self, collate(collator.pairs[:1], collator.pad)))
+                nothing(model, on_device(self, collate([collator.pairs[:1]], collator.pad)))
         # Each process has filled in its own places.
         whole: torch.Tensor = self.accelerator.reduce(found.to(self.accelerator.device), "sum")
         return whole.cpu()
@@ -150,22 +165,24 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
         del num_items_in_batch
         model.train()
         parts: Any = on_device(self, inputs)["parts"]
-        pairs = sum(len(part["input_ids"]) for part in parts)
+        chains = sum(len(part["counts"]) for part in parts)
         total = torch.zeros((), device=self.args.device)
         for part in passes(self, model, parts):
-            share = len(part["input_ids"]) / pairs
+            share = len(part["counts"]) / chains
             loss = self.compute_loss(model, part) * share  # type: ignore[no-untyped-call]
             self.accelerator.backward(loss)
             total += loss.detach()
         return total
 
     def _compute_loss(self, model: Any, inputs: Any, return_outputs: bool) -> Any:  # noqa: ANN401, FBT001
-        chains, width = 2 * len(inputs["input_ids"]), _widest(inputs)
-        carries = table(torch.ones_like(inputs["targets"]), inputs, width)
+        counts, width = inputs["counts"], _widest(inputs)
+        carries = (torch.arange(width, device=counts.device) < counts[:, None]).long()
         # TRL's view: a row a chain, of the trained tokens alone behind one that is not.
         view = {
-            "input_ids": torch.zeros(chains, width + 1, dtype=torch.long, device=carries.device),
-            "attention_mask": inputs["attention_mask"].diagonal(dim1=-2, dim2=-1),
+            "input_ids": torch.zeros(
+                len(counts), width + 1, dtype=torch.long, device=counts.device
+            ),
+            "attention_mask": inputs["segments"] >= 0,
             "completion_mask": torch.nn.functional.pad(carries, (1, 0)),
             **{name: inputs[name] for name in _REFERENCE},
         }
@@ -227,11 +244,11 @@ def _forward(model: Any, batch: Mapping[str, torch.Tensor]) -> Scored:  # noqa: 
     result: Scored = model(
         input_ids=batch["input_ids"],
         position_ids=batch["position_ids"],
-        attention_mask=batch["attention_mask"],
+        segments=batch["segments"],
         trained=(batch["rows"], batch["columns"], batch["targets"]),
     )
     return result
 
 
 def _widest(batch: Mapping[str, torch.Tensor]) -> int:
-    return int(batch["places"].max()) + 1
+    return int(batch["counts"].max())

@@ -13,7 +13,7 @@ from fcpref.shell import sharding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from fcpref.shell.packed_pairs import Batch
+    from fcpref.shell.packed_rows import Batch
 
 
 def on_device(trainer: Any, values: Any) -> Any:  # noqa: ANN401

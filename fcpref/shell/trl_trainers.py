@@ -17,16 +17,14 @@ from fcpref.errors import TrainingError
 from fcpref.shell import processes, sharding
 from fcpref.shell.adapters import base_of
 from fcpref.shell.grpo_trainer import OnlineTrainer, Rollouts, summary
-from fcpref.shell.packed_pairs import (
-    pack,
-    score_trained_only,
-)
+from fcpref.shell.packed_rows import pack
 from fcpref.shell.packed_sft import PackedSFTTrainer, RowCollator
 from fcpref.shell.packed_trainer import PackedCollator, PackedDPOTrainer
 from fcpref.shell.preference_losses import loss_settings
 from fcpref.shell.quantising import adapters_in_float32
 from fcpref.shell.resuming import start_of
 from fcpref.shell.surroundings import any_shape, mixed, quiet
+from fcpref.shell.trained_forward import score_trained_only
 
 if TYPE_CHECKING:
     from fcpref.core.chains import Encoded

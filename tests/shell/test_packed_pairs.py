@@ -10,7 +10,9 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from fcpref.core.chains import Encoded
 from fcpref.errors import TrainingError
-from fcpref.shell.packed_pairs import by_budget, collate, pack, score_trained_only, table
+from fcpref.shell.layouts import by_budget
+from fcpref.shell.packed_rows import collate, pack, table
+from fcpref.shell.trained_forward import score_trained_only
 from tests.tiny_model import byte_tokenizer, tiny_llama
 
 VOCABULARY = 300
@@ -58,7 +60,7 @@ def scores(model, batch) -> torch.Tensor:
         return model(
             input_ids=batch["input_ids"],
             position_ids=batch["position_ids"],
-            attention_mask=batch["attention_mask"],
+            segments=batch["segments"],
             trained=(batch["rows"], batch["columns"], batch["targets"]),
         ).log_probs
 
@@ -66,7 +68,7 @@ def scores(model, batch) -> torch.Tensor:
 @given(st.lists(pairs(), min_size=1, max_size=4))
 @settings(max_examples=60, deadline=None)
 def test_packed_chains_have_the_log_probabilities_of_rows_of_their_own(model, some):
-    batch = collate([pack(*both) for both in some], pad=0)
+    batch = collate([[pack(*both)] for both in some], pad=0)
     sums = table(scores(model, batch), batch, 9).sum(1)
     expected = [separately(model, both[side]) for side in (0, 1) for both in some]
     assert sums.tolist() == pytest.approx(expected, abs=2e-4)
@@ -94,7 +96,7 @@ def test_layers_with_a_window_see_what_they_see_in_a_row_of_its_own(from_layer):
         Encoded(prompt=prompt, completion=tokens, mask=(True,) * len(tokens))
         for tokens in ((5, 6, 7, 5, 6), (5, 7, 7))
     )
-    batch = collate([pack(chosen, rejected)], pad=0)
+    batch = collate([[pack(chosen, rejected)]], pad=0)
     sums = table(scores(windowed, batch), batch, 9).sum(1)
     expected = [separately(windowed, one) for one in (chosen, rejected)]
     assert sums.tolist() == pytest.approx(expected, abs=2e-4)

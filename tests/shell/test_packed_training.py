@@ -10,9 +10,10 @@ from attrs import evolve
 
 from fcpref.core.chains import STUDENT, render
 from fcpref.core.training import dpo_loss, trained_replies
-from fcpref.shell.packed_pairs import pack, score_trained_only
-from fcpref.shell.packed_sft import PackedSFTTrainer, RowCollator, collate_rows
+from fcpref.shell.packed_rows import alone, pack
+from fcpref.shell.packed_sft import PackedSFTTrainer, RowCollator
 from fcpref.shell.tokens import encode_chain
+from fcpref.shell.trained_forward import score_trained_only
 from tests.masked_trl import supervised_row
 from tests.trained import SFT, TASK, TRLS, masked_logp, perturbed, trainer_of
 
@@ -108,16 +109,16 @@ def test_a_functions_result_changes_neither_labels_nor_masks(data) -> None:
     labels, calls = [], []
     for each in (chain, other):
         row = encode_chain(data.tokenizer, opening, each, trained_replies(each, failed=True))
-        labels.append(collate_rows([row], pad=0)["targets"].tolist())
+        labels.append(alone(row).targets[0])
         packed = pack(row, row)
         calls.append(packed.targets[0])
         assert packed.targets[0] == packed.targets[1]
     assert labels[0] == labels[1]
-    assert calls[0] == calls[1] == tuple(labels[0])
+    assert calls[0] == calls[1] == labels[0]
 
 
 def test_supervised_labels_are_the_calls_that_worked(data) -> None:
     for (_, row), pair in zip(data.rows(failed=False), data.pairs, strict=True):
-        labels = collate_rows([row], pad=0)["targets"].tolist()
+        labels = list(alone(row).targets[0])
         good = [t.reply for t in pair.rejected.turns if t.outcome.code is None]
         assert data.tokenizer.decode(labels) == "".join(reply + "<|im_end|>" for reply in good)

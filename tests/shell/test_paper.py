@@ -33,12 +33,13 @@ from fcpref.shell.engines.base import Request, Sampling
 from fcpref.shell.engines.transformers import TransformersEngine
 from fcpref.shell.model_names import ModelName
 from fcpref.shell.models import load_model, load_tokenizer
-from fcpref.shell.packed_pairs import collate, pack, score_trained_only, table
+from fcpref.shell.packed_rows import collate, pack, table
 from fcpref.shell.pipeline import run_profile
 from fcpref.shell.profiles import FOLDER, load_profile
 from fcpref.shell.resolving import resolve
 from fcpref.shell.templates import lead_of, render_chat
 from fcpref.shell.tokens import encode_chain
+from fcpref.shell.trained_forward import score_trained_only
 from tests.command_line import invoke, made_by
 from tests.mistral import FIRST, V2, V3, mistral_tokenizer, save_mistral
 from tests.shell.test_pipeline import artifacts
@@ -188,12 +189,12 @@ def test_packed_chains_longer_than_the_window_have_the_log_probabilities_of_thei
         places = [len(one.prompt) + n for n, carries in enumerate(one.mask) if carries]
         expected.append(sum(logps[place - 1, one.ids[place]].item() for place in places))
     score_trained_only(model)
-    batch = collate([pack(*both)], pad=0)
+    batch = collate([[pack(*both)]], pad=0)
     with torch.no_grad():
         found = model(
             input_ids=batch["input_ids"],
             position_ids=batch["position_ids"],
-            attention_mask=batch["attention_mask"],
+            segments=batch["segments"],
             trained=(batch["rows"], batch["columns"], batch["targets"]),
         )
     sums = table(found.log_probs, batch, int(batch["places"].max()) + 1).sum(1)

@@ -10,11 +10,11 @@ from attrs import evolve
 
 from fcpref.core.training import LoraSpec, ProbeSpec, SftSpec
 from fcpref.errors import TrainingError
-from fcpref.shell import packed_pairs, sharding
+from fcpref.shell import sharding, trained_forward
 from fcpref.shell.adapters import base_of, to_train
-from fcpref.shell.packed_pairs import score_trained_only
 from fcpref.shell.passes import nothing, passes
 from fcpref.shell.sharding import begin, check, kind, lacking, share_bytes, whole
+from fcpref.shell.trained_forward import score_trained_only
 from tests.launching import told_by
 from tests.tiny_model import ascii_tokenizer, save_tiny, tiny_llama
 
@@ -128,7 +128,7 @@ def test_a_pass_of_nothing_has_gradients_of_zero_everywhere(model):
 
 
 def test_the_head_is_called_once_a_pass_however_many_tokens(model, monkeypatch):
-    monkeypatch.setattr(packed_pairs, "_CHUNK", 3)
+    monkeypatch.setattr(trained_forward, "_CHUNK", 3)
     calls = []
     model.get_output_embeddings().register_forward_hook(lambda *_: calls.append(1))
     row = torch.arange(3, 13)[None]
