@@ -25,10 +25,21 @@ def main() -> None:
     parser.add_argument("--chains", type=int, default=20_000, help="to pair and lint")
     parser.add_argument(
         "--train",
-        choices=["chain", "step"],
-        help="train --model on as many pairs instead, whole chains or calls",
+        choices=["chain", "step", "sft"],
+        help="train --model on as many pairs instead, of whole chains or calls, or on chains",
     )
-    parser.add_argument("--batch", type=int, default=8, help="pairs an optimizer step")
+    parser.add_argument("--batch", type=int, default=8, help="rows an optimizer step")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="train by N processes, one a GPU, against one, instead of against TRL",
+    )
+    parser.add_argument(
+        "--config",
+        action="append",
+        help="how they share, repeatable: ddp (the default), fsdp, or a file for accelerate launch",
+    )
     parser.add_argument("--devices", default="", help="such as cuda:0,cuda:1, against the first")
     given = parser.parse_args()
     results = []
@@ -39,10 +50,16 @@ def main() -> None:
         results.append(pairing.pairing(given.chains))
         results.append(server.run())
     if given.model and given.train:
-        from benchmarks import training
+        from benchmarks import processes, training, training_rows
 
-        on = training.Setting(pairs=given.problems, kind=given.train, batch=given.batch)
-        results.append(training.dpo(given.model, on))
+        on = training_rows.Setting(
+            rows=given.problems, kind=given.train, batch=given.batch, dtype=given.dtype
+        )
+        if given.processes:
+            how = given.config or ["ddp"]
+            results += processes.several(given.model, on, given.processes, how)
+        else:
+            results.append(training.training(given.model, on))
     elif given.model:
         from benchmarks import sampling
 
