@@ -116,7 +116,7 @@ def _utilisation(model: Any, rows: list[Any], setting: Setting, seconds_taken: f
     """
     import torch
 
-    from fcpref.shell.packed_pairs import pack
+    from fcpref.shell.packed_rows import pack
 
     if setting.kind == "sft":
         tokens = sum(row.length for row in rows)
