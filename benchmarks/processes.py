@@ -2,7 +2,8 @@
 
 Each run is a program of its own, one after the other: plain Python for one process, `accelerate
 launch` for several. On a machine without GPUs several are started by `torch.distributed.run`, over
-gloo and with whole models only, since Accelerate shares models out on GPUs alone.
+gloo and with whole models only, since Accelerate shares models out on GPUs alone; each process has
+one thread there. That is for trying this out.
 
 A step's time is the median between the ends of two, without the first two steps. The whole time
 runs from when all processes have loaded the model to the end of training: reference
@@ -155,9 +156,7 @@ def _launcher(file: Path, count: int, alone: Measured) -> tuple[list[str], dict[
         raise SystemExit(f"{file.stem} needs GPUs, and there are none; only ddp runs without")
     # `accelerate launch` starts one process only on processors, whatever it is told.
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
-    threads = str(max(1, (os.cpu_count() or 1) // count))
-    environment = {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": threads}
-    return launch, environment
+    return launch, {"ACCELERATE_USE_CPU": "true"}
 
 
 def _run(
@@ -228,6 +227,8 @@ def measured(name: str, setting: Setting, folder: Path) -> Measured:
     rows = rows[: len(rows) // setting.batch * setting.batch]
     model = to_train(resolved, spec_of(setting))
     there = torch.cuda.is_available()
+    if not there:
+        torch.set_num_threads(1)
     ends: list[float] = []
     losses: list[float] = []
 
