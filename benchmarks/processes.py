@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 CONFIGS = Path(fcpref.__file__).parent / "profiles" / "accelerate"
 _LEAST_STEPS = 12
 _WARM_UP = 2
-_SHOWN_LINES = 60
+_SHOWN_LINES = 200
 """Of what a run that failed has written: the launcher's own lines come last."""
 
 
