@@ -105,10 +105,10 @@ def several(name: str, setting: Setting, count: int, configs: Sequence[str]) -> 
         together = _run(name, asked, count, launch, environment)
         print(_told(f"{count} processes by {file.stem}", setting, together))
         ratio = alone[0].step / together[0].step
-        apart = difference(alone[0].losses, together[0].losses)
+        most, share = difference(alone[0].losses, together[0].losses)
         print(
             f"{file.stem}: {ratio:.2f} times the {setting.unit} a second of one process; "
-            f"losses differ by {apart:.3%} of its own at most",
+            f"losses differ by {most:.5f} at most, by {share:.2%} of its own at most",
             flush=True,
         )
         results.append(
@@ -122,14 +122,14 @@ def several(name: str, setting: Setting, count: int, configs: Sequence[str]) -> 
     return results
 
 
-def difference(alone: Sequence[float], together: Sequence[float]) -> float:
-    """Return the largest difference of two runs' losses, as a share of the first one's.
+def difference(alone: Sequence[float], together: Sequence[float]) -> tuple[float, float]:
+    """Return the largest difference of two runs' losses, and the largest as a share of the first's.
 
     Raises:
         ValueError: they have not taken the same steps.
     """
-    pairs = zip(alone, together, strict=True)
-    return max(abs(ours - theirs) / abs(ours) for ours, theirs in pairs)
+    pairs = [(one, abs(one - other)) for one, other in zip(alone, together, strict=True)]
+    return max(apart for _, apart in pairs), max(apart / abs(one) for one, apart in pairs)
 
 
 def _config(config: str) -> Path:

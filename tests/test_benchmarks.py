@@ -20,7 +20,7 @@ def test_a_step_takes_the_median_time_without_the_first_two():
 
 
 def test_losses_are_compared_window_by_window_with_one_process_s():
-    assert difference([2.0, 1.0, -4.0], [2.0, 1.1, -4.2]) == pytest.approx(0.1)
+    assert difference([2.0, 1.0, -4.0], [2.0, 1.1, -4.2]) == pytest.approx((0.2, 0.1))
     with pytest.raises(ValueError, match="shorter"):
         difference([2.0, 1.0], [2.0])
 
