@@ -42,6 +42,10 @@ def main() -> None:
     )
     parser.add_argument("--devices", default="", help="such as cuda:0,cuda:1, against the first")
     given = parser.parse_args()
+    if (given.train and not given.model) or (given.processes and not given.train):
+        parser.error("--train needs --model, and --processes needs both")
+    if given.config and not given.processes:
+        parser.error("--config needs --processes")
     results = []
     if not given.only_model:
         results += [quick.calls(), quick.startup(), quick.scoring()]

@@ -2,7 +2,8 @@
 
 Each run is a program of its own, one after the other: plain Python for one process, `accelerate
 launch` for several. On a machine without GPUs several are started by `torch.distributed.run`, over
-gloo and with whole models only, since Accelerate shares models out on GPUs alone.
+gloo and with whole models only, since Accelerate shares models out on GPUs alone; each process has
+one thread there. That is for trying this out.
 
 A step's time is the median between the ends of two, without the first two steps. The whole time
 runs from when all processes have loaded the model to the end of training: reference
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 CONFIGS = Path(fcpref.__file__).parent / "profiles" / "accelerate"
 _LEAST_STEPS = 12
 _WARM_UP = 2
-_SHOWN_LINES = 60
+_SHOWN_LINES = 200
 """Of what a run that failed has written: the launcher's own lines come last."""
 
 
@@ -80,6 +81,8 @@ def several(name: str, setting: Setting, count: int, configs: Sequence[str]) -> 
         count: how many processes.
         configs: names of those in fcpref/profiles/accelerate, or files.
     """
+    if count < 2:  # noqa: PLR2004
+        raise SystemExit(f"{count} processes share nothing; set --processes to 2 or more")
     if setting.batch % count:
         raise SystemExit(
             f"a batch of {setting.batch} cannot be shared by {count} processes; set --batch to a "
@@ -92,19 +95,21 @@ def several(name: str, setting: Setting, count: int, configs: Sequence[str]) -> 
         )
     files = [_config(config) for config in configs]
     resolve(ModelName.parse(name), print)  # once, not by all processes at the same time
-    setting = evolve(setting, epochs=-(-_LEAST_STEPS // (setting.rows // setting.batch)))
-    alone = _run(name, setting, 1, [sys.executable, "-m"], _first_gpu())
-    print(_told("1 process", setting, alone))
-    results = []
+    asked = evolve(setting, epochs=-(-_LEAST_STEPS // (setting.rows // setting.batch)))
+    alone = _run(name, asked, 1, (), _first_gpu())
+    print(_told("one process", asked, alone), flush=True)
+    setting = evolve(asked, rows=alone[0].rows)
+    results: list[Row] = []
     for file in files:
         launch, environment = _launcher(file, count, alone[0])
-        together = _run(name, setting, count, launch, environment)
-        print(_told(f"{count} processes, {file.stem}", setting, together))
+        together = _run(name, asked, count, launch, environment)
+        print(_told(f"{count} processes by {file.stem}", setting, together))
         ratio = alone[0].step / together[0].step
-        apart = difference(alone[0].losses, together[0].losses)
+        most, share = difference(alone[0].losses, together[0].losses)
         print(
             f"{file.stem}: {ratio:.2f} times the {setting.unit} a second of one process; "
-            f"losses differ by {apart:.3%} of its own at most"
+            f"losses differ by {most:.5f} at most, by {share:.2%} of its own at most",
+            flush=True,
         )
         results.append(
             (
@@ -117,14 +122,14 @@ def several(name: str, setting: Setting, count: int, configs: Sequence[str]) -> 
     return results
 
 
-def difference(alone: Sequence[float], together: Sequence[float]) -> float:
-    """Return the largest difference of two runs' losses, as a share of the first one's.
+def difference(alone: Sequence[float], together: Sequence[float]) -> tuple[float, float]:
+    """Return the largest difference of two runs' losses, and the largest as a share of the first's.
 
     Raises:
         ValueError: they have not taken the same steps.
     """
-    pairs = zip(alone, together, strict=True)
-    return max(abs(ours - theirs) / abs(ours) for ours, theirs in pairs)
+    pairs = [(one, abs(one - other)) for one, other in zip(alone, together, strict=True)]
+    return max(apart for _, apart in pairs), max(apart / abs(one) for one, apart in pairs)
 
 
 def _config(config: str) -> Path:
@@ -144,16 +149,14 @@ def _first_gpu() -> dict[str, str]:
 
 def _launcher(file: Path, count: int, alone: Measured) -> tuple[list[str], dict[str, str]]:
     if alone.device != "cpu":
-        launch = ["accelerate.commands.launch", "--config_file", str(file)]
+        launch = ["-m", "accelerate.commands.launch", "--config_file", str(file)]
         launch += ["--num_processes", str(count), "--main_process_port", "0"]
-        return [sys.executable, "-m", *launch, "-m"], {}
+        return launch, {}
     if file.stem != "ddp":
         raise SystemExit(f"{file.stem} needs GPUs, and there are none; only ddp runs without")
     # `accelerate launch` starts one process only on processors, whatever it is told.
-    launch = ["torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
-    threads = str(max(1, (os.cpu_count() or 1) // count))
-    environment = {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": threads}
-    return [sys.executable, "-m", *launch, "-m"], environment
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
+    return launch, {"ACCELERATE_USE_CPU": "true"}
 
 
 def _run(
@@ -161,20 +164,20 @@ def _run(
 ) -> list[Measured]:
     """Start this file's program; return what each process has measured, the first one first."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [*launch, "benchmarks.processes", name, json.dumps(asdict(setting)), folder]
+        program = ["-m", "benchmarks.processes", name, json.dumps(asdict(setting)), folder]
         done = subprocess.run(
-            command,
+            [sys.executable, *launch, *program],
             check=False,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
             env={**os.environ, **more},
         )
         if done.returncode:
             print(*done.stdout.splitlines()[-_SHOWN_LINES:], sep="\n", file=sys.stderr)
-            raise SystemExit(
-                f"training by {count} processes failed; the end of its output is above"
-            )
+            by = "one process" if count == 1 else f"{count} processes"
+            raise SystemExit(f"training by {by} failed, as said above")
         files = [Path(folder, f"{number}.json") for number in range(count)]
         return [Measured(**json.loads(file.read_text())) for file in files]
 
@@ -212,18 +215,20 @@ def measured(name: str, setting: Setting, folder: Path) -> Measured:
             processes would fill up the last one with rows of their own.
         folder: where the processes wait for each other.
     """
+    resolved = resolve(ModelName.parse(name), print)
     import torch
 
     import fcpref.shell.trl_trainers  # noqa: F401 - loading libraries is no training
     from fcpref.shell.adapters import to_train
     from fcpref.shell.models import load_tokenizer
 
-    resolved = resolve(ModelName.parse(name), print)
     tokenizer = load_tokenizer(resolved)
     rows = encoded(tokenizer, resolved.name, *made_pairs(setting), setting)
     rows = rows[: len(rows) // setting.batch * setting.batch]
     model = to_train(resolved, spec_of(setting))
     there = torch.cuda.is_available()
+    if not there:
+        torch.set_num_threads(1)
     ends: list[float] = []
     losses: list[float] = []
 
