@@ -89,6 +89,13 @@ def load_model(
         return model.train(trainable)
 
 
+def gpu_count() -> int:
+    """Return how many GPUs this process sees."""
+    import torch
+
+    return torch.cuda.device_count()
+
+
 def on_gpu() -> bool:
     """Tell whether `load_model` puts models onto a GPU."""
     return _device("auto").type == "cuda"

@@ -131,11 +131,13 @@ class PackedDPOTrainer(Resuming, DPOTrainer):
         every = range(len(collator.pairs))
         parts = collator.parts(every, least)
         mine = parts[self.accelerator.process_index :: self.accelerator.num_processes]
+        # Before the first pass: whoever asks after its own would meet the others in theirs.
+        lacking = sharding.lacking(self.accelerator, len(mine))
         for part in mine:
             logps = self.compute_ref_log_probs(model, on_device(self, collator.batch(every, part)))
             taken = [at for line in part.lines for at in line]
             found[:, taken] = torch.stack(logps).float().cpu()
-        for _ in range(sharding.lacking(self.accelerator, len(mine))):
+        for _ in range(lacking):
             with self._as_reference():
                 nothing(model, on_device(self, collate([collator.pairs[:1]], collator.pad)))
         # Each process has filled in its own places.

@@ -32,7 +32,7 @@ from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.linting import linted_pairs
 from fcpref.shell.logs import StageLog, stage_log
 from fcpref.shell.model_names import ModelName, ResolvedModel
-from fcpref.shell.models import most_gpu_bytes
+from fcpref.shell.models import gpu_count, most_gpu_bytes
 from fcpref.shell.probing import pinned, probing
 from fcpref.shell.progress import SILENT
 from fcpref.shell.prompting import check_prompt
@@ -104,6 +104,9 @@ def train(
     if done is not None:
         checkpoints.remove()  # a run killed at its end has left them
         return done
+    if processes.count() == 1 and (gpus := gpu_count()) > 1:
+        others = "" if kind == "grpo" else "; accelerate launch trains on all, as README says"
+        workspace.progress.note(f"training on one of {gpus} GPUs{others}")
     folder = name or f"{kind}-{short(key, 12)}"
     out = place_of(workspace.local, parts["spec"], folder)
     with _run_log(workspace, key=short(key), kind=kind) as log:

@@ -151,18 +151,12 @@ def train_grpo(problems: Sequence[Problem], spec: GrpoSpec, job: TrainingJob) ->
     Raises:
         TrainingError: there are fewer problems than a step takes, a prompt does not fit the token
             limit, the chat template is not prefix-preserving, the loss is not finite, or there are
-            several processes or GPUs.
+            several processes.
         ModelError: the `tools` grammar, and a chat template that knows no tools.
         ArtifactError: the folder to write holds something else, or cannot be written.
     """
-    import torch
-
     if processes.count() > 1 or sharding.kind():
         raise TrainingError("grpo trains in one process; start it without accelerate launch")
-    if torch.cuda.device_count() > 1:
-        raise TrainingError(
-            "grpo trains on one GPU and several are visible; set CUDA_VISIBLE_DEVICES=0"
-        )
     named = {problem_id(problem): problem for problem in problems}
     if len(named) < spec.problems:
         raise TrainingError(

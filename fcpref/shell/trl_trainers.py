@@ -62,6 +62,7 @@ def run_sft(
         arguments = SFTConfig(
             **_common(folder, spec, own, len(rows)), max_length=None, packing=False
         )
+        _on_one_gpu(arguments)
         trainer = PackedSFTTrainer(
             model=model,
             args=arguments,
@@ -99,6 +100,7 @@ def run_dpo(
             # Without adapters TRL would load a second model as the reference.
             precompute_ref_log_probs=not hasattr(model, "peft_config"),
         )
+        _on_one_gpu(arguments)
         trainer = PackedDPOTrainer(
             model=model,
             args=arguments,
@@ -153,6 +155,7 @@ def run_grpo(
             shuffle_dataset=False,
             disable_dropout=True,
         )
+        _on_one_gpu(arguments)
         trainer = OnlineTrainer(
             model=model,
             reward_funcs=rollouts.worth,
@@ -248,9 +251,16 @@ def _common(
         "report_to": [],
         "disable_tqdm": True,
         "use_cpu": not torch.cuda.is_available() and not sharding.kind(),
+        # All adapters are used in every pass; looking for others takes a walk through the graph.
+        "ddp_find_unused_parameters": False,
         "max_grad_norm": 1.0,
         "dataloader_pin_memory": False,
     }
+
+
+def _on_one_gpu(arguments: Any) -> None:  # noqa: ANN401
+    """Keep a process to one GPU, where the Trainer would cut each pass up for all that it sees."""
+    arguments._n_gpu = min(1, arguments.n_gpu)  # noqa: SLF001 - as the Trainer itself sets it
 
 
 def _in_bfloat16(spec: SftSpec | DpoSpec | GrpoSpec) -> bool:

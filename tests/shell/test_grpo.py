@@ -362,10 +362,6 @@ def test_what_cannot_be_trained_is_refused(data, tmp_path, monkeypatch) -> None:
         student = save_tiny(folder, byte_tokenizer(template=template))
         with pytest.raises(error, match=what):
             data.train(evolve(SPEC, prompt=prompt), out, student=student)
-    with monkeypatch.context() as patched:
-        patched.setattr(torch.cuda, "device_count", lambda: 2)
-        with pytest.raises(TrainingError, match="CUDA_VISIBLE_DEVICES"):
-            data.train(SPEC, out)
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(TrainingError, match="one process"):
         data.train(SPEC, out)
