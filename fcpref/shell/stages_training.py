@@ -28,6 +28,7 @@ from fcpref.core.training import (
 )
 from fcpref.errors import PairError, TrainingError
 from fcpref.shell import processes
+from fcpref.shell.adapter_size import tell_other_size
 from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.linting import linted_pairs
 from fcpref.shell.logs import StageLog, stage_log
@@ -92,6 +93,7 @@ def train(
     """
     spec = pinned(workspace, spec)
     resolved = resolve(ModelName.parse(student), workspace.progress.note)
+    tell_other_size(resolved.name, spec, workspace.progress.note)
     ids = tuple(sorted(artifact.id for artifact in data))
     parts = {"data": ids, "student": resolved.revision, "spec": unstructure(spec)}
     key = work_key("run", {"kind": kind, **parts})
