@@ -30,6 +30,7 @@ from fcpref.errors import PairError, TrainingError
 from fcpref.shell import processes
 from fcpref.shell.adapter_size import tell_other_size
 from fcpref.shell.checkpoints import Checkpoints
+from fcpref.shell.claims import claim
 from fcpref.shell.linting import linted_pairs
 from fcpref.shell.logs import StageLog, stage_log
 from fcpref.shell.model_names import ModelName, ResolvedModel
@@ -88,6 +89,7 @@ def train(
 
     Raises:
         TrainingError: held-out problems among the data, or nothing to train on.
+        ArtifactError: the named folder holds what another run has left.
         PairError: the pairs are not fit for training.
         ModelError: the student cannot be found or loaded.
     """
@@ -108,6 +110,8 @@ def train(
         return done
     folder = name or f"{kind}-{short(key, 12)}"
     out = place_of(workspace.local, parts["spec"], folder)
+    if name:
+        claim(workspace, out, key)
     with _run_log(workspace, key=short(key), kind=kind) as log:
         rows = _rows(workspace, data, log, resolved, spec)
         with workspace.progress.bar(f"training {kind}") as bar:
