@@ -41,8 +41,8 @@ from fcpref.shell.templates import lead_of, render_chat
 from fcpref.shell.tokens import encode_chain
 from tests.command_line import invoke, made_by
 from tests.mistral import FIRST, V2, V3, mistral_tokenizer, save_mistral
+from tests.sharded_stages import serving
 from tests.shell.test_pipeline import artifacts
-from tests.shell.test_shards import serving
 from tests.teacher_server import KEY
 from tests.tiny_model import CHATML, byte_tokenizer
 
