@@ -41,6 +41,7 @@ def main() -> None:
         help="how they share, repeatable: ddp (the default), fsdp, or a file for accelerate launch",
     )
     parser.add_argument("--devices", default="", help="such as cuda:0,cuda:1, against the first")
+    parser.add_argument("--repeats", type=int, default=2, help="of runs with --devices")
     given = parser.parse_args()
     if (given.train and not given.model) or (given.processes and not given.train):
         parser.error("--train needs --model, and --processes needs both")
@@ -68,7 +69,9 @@ def main() -> None:
         from benchmarks import sampling
 
         prompt = PromptSpec(detail="help", shots=given.shots) if given.shots else STUDENT
-        setting = sampling.Setting(problems=given.problems, prompt=prompt, dtype=given.dtype)
+        setting = sampling.Setting(
+            problems=given.problems, prompt=prompt, dtype=given.dtype, repeats=given.repeats
+        )
         if given.devices:
             results.append(sampling.several(given.model, setting, given.devices.split(",")))
         else:

@@ -40,6 +40,7 @@ class Setting:
         prompt: how they are shown.
         limits: of a chain.
         dtype: of the model.
+        repeats: of both runs, where one is against several devices.
     """
 
     task: str = "fol.deduction"
@@ -47,6 +48,7 @@ class Setting:
     prompt: PromptSpec = STUDENT
     limits: Limits = LIMITS
     dtype: str = "auto"
+    repeats: int = 2
 
 
 class PlainEngine:
@@ -148,7 +150,7 @@ def several(name: str, setting: Setting, devices: Sequence[str]) -> Row:
     ours, alone, ratio = paired(
         lambda: made.append(sample_chains(problems, every, plan)),
         lambda: made.append(sample_chains(problems, one, plan)),
-        repeats=2,
+        repeats=setting.repeats,
     )
     same = sum(_replies(a) == _replies(b) for a, b in zip(*made[:2], strict=True))
     count = len(problems)

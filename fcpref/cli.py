@@ -161,9 +161,8 @@ def train(
 
     Run again after it was interrupted, it goes on from its last checkpoint.
     """
-    from fcpref.core.training import DpoSpec, GrpoSpec, SftSpec
     from fcpref.shell import stages_training
-    from fcpref.shell.settings import changed, settings
+    from fcpref.shell.settings import settings, training_spec
     from fcpref.shell.stages_scores import scores_of
     from fcpref.shell.whole_models import name_of
 
@@ -173,8 +172,7 @@ def train(
     else:
         stage = "pairs" if kind == "dpo" else "problems"
         found = [workspace.locate(one, stage) for one in data]
-    specs = {"sft": SftSpec, "dpo": DpoSpec, "grpo": GrpoSpec}
-    spec: Any = changed(specs[kind](), settings(changes))
+    spec = training_spec(kind, settings(changes), student)
     done = stages_training.train(
         workspace, kind, found, student, spec, name=name, checkpoint_every=checkpoint_every
     )

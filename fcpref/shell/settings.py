@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from attrs import fields, has
 
 from fcpref.core.codec import structure, unstructure
 from fcpref.core.pairs import PairSpec
+from fcpref.core.training import DpoSpec, GrpoSpec, SftSpec
 from fcpref.errors import CodecError, UsageError
+from fcpref.shell.adapter_size import refuse_other_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,6 +50,26 @@ def pair_spec(kinds: Sequence[str], options: Mapping[str, object]) -> PairSpec:
     if weighted:
         changes["weights"] = list(named.values())
     return changed(PairSpec(), changes)
+
+
+def training_spec(
+    kind: Literal["sft", "dpo", "grpo"], options: Mapping[str, object], student: str
+) -> SftSpec | DpoSpec | GrpoSpec:
+    """Return how a student is trained, from fields by name.
+
+    Raises:
+        UsageError: no such field, or data that the field does not take.
+        TrainingError: the student's own adapter goes on and has another rank or alpha.
+        ModelError: the student's name is none.
+    """
+    specs: dict[str, SftSpec | DpoSpec | GrpoSpec] = {
+        "sft": SftSpec(),
+        "dpo": DpoSpec(),
+        "grpo": GrpoSpec(),
+    }
+    spec = changed(specs[kind], options)
+    refuse_other_size(student, spec, options)
+    return spec
 
 
 def _value(text: str) -> object:

@@ -28,7 +28,9 @@ from fcpref.core.training import (
 )
 from fcpref.errors import PairError, TrainingError
 from fcpref.shell import processes
+from fcpref.shell.adapter_size import tell_other_size
 from fcpref.shell.checkpoints import Checkpoints
+from fcpref.shell.claims import claim
 from fcpref.shell.linting import linted_pairs
 from fcpref.shell.logs import StageLog, stage_log
 from fcpref.shell.model_names import ModelName, ResolvedModel
@@ -87,11 +89,13 @@ def train(
 
     Raises:
         TrainingError: held-out problems among the data, or nothing to train on.
+        ArtifactError: the named folder holds what another run has left.
         PairError: the pairs are not fit for training.
         ModelError: the student cannot be found or loaded.
     """
     spec = pinned(workspace, spec)
     resolved = resolve(ModelName.parse(student), workspace.progress.note)
+    tell_other_size(resolved.name, spec, workspace.progress.note)
     ids = tuple(sorted(artifact.id for artifact in data))
     parts = {"data": ids, "student": resolved.revision, "spec": unstructure(spec)}
     key = work_key("run", {"kind": kind, **parts})
@@ -109,6 +113,8 @@ def train(
         workspace.progress.note(f"training on one of {gpus} GPUs{others}")
     folder = name or f"{kind}-{short(key, 12)}"
     out = place_of(workspace.local, parts["spec"], folder)
+    if name:
+        claim(workspace, out, key)
     with _run_log(workspace, key=short(key), kind=kind) as log:
         rows = _rows(workspace, data, log, resolved, spec)
         with workspace.progress.bar(f"training {kind}") as bar:

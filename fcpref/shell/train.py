@@ -278,5 +278,5 @@ def _refuse_other_folder(out: Path) -> None:
         return
     if (out / CONFIG).is_file() or is_whole(out):
         return
-    message = f"{out}: exists and is no adapter folder; remove it or choose another --out"
+    message = f"{out}: exists and is no adapter folder; remove it or choose another --name"
     raise ArtifactError(message)

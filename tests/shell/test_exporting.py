@@ -1,11 +1,8 @@
-"""Exported folders: loaded by the libraries that they are made for, whole or not there at all."""
+"""What exported folders hold, as `datasets` and trainers find it."""
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import tracemalloc
 
 import pytest
 from attrs import evolve
@@ -15,16 +12,14 @@ from fcpref.core.chains import STUDENT
 from fcpref.core.pairs import PreferencePair, trl_row
 from fcpref.core.pairs.export import FORMATS, PairFormat
 from fcpref.errors import ArtifactError, PairError, UsageError
-from fcpref.shell import dataset_files, stages
-from fcpref.shell.dataset_files import DatasetFiles
+from fcpref.shell import stages
 from fcpref.shell.exporting import export_dataset
 from fcpref.shell.workspace import Workspace
 from tests.command_line import invoke, made_by, refused
-from tests.exported import chains_of, pairs_of
+from tests.exported import chains_of
+from tests.exported_formats import GRAMMARS, every_pair, exporting, loaded
 from tests.row_schemas import check
-from tests.tiny_model import CHATML, QWEN, byte_tokenizer, save_tiny
 
-GRAMMARS = ("python", "tools")
 CARRIED = [
     (name, grammar)
     for name, one in FORMATS.items()
@@ -45,30 +40,12 @@ def chains(workspace):
 
 @pytest.fixture(scope="module")
 def pairs(workspace, chains):
-    return {
-        (grammar, kind): pairs_of(workspace, chains[grammar], kind)
-        for grammar in GRAMMARS
-        for kind in ("chain", "step", "oracle")
-    }
+    return every_pair(workspace, chains)
 
 
 @pytest.fixture
 def exported(workspace, chains, pairs, tmp_path):
-    """Return a function that exports what a format is made of."""
-
-    def run(name, grammar="python", data=None, out="set"):
-        if data is None:
-            of_pairs = isinstance(FORMATS[name], PairFormat)
-            data = pairs[grammar, "step"] if of_pairs else chains[grammar]
-        return export_dataset(workspace, data, tmp_path / out, format=name)
-
-    return run
-
-
-def loaded(done, tmp_path):
-    import datasets
-
-    return datasets.load_dataset(str(done.folder), cache_dir=str(tmp_path / "cache"))
+    return exporting(workspace, chains, pairs, tmp_path)
 
 
 def lines(done, split="train"):
@@ -244,176 +221,6 @@ def test_the_card_for_axolotl_masks_results(exported):
     assert trained["field_tools"] == "tools"
     assert "field_tools" not in config("axolotl-sft")
     assert config("axolotl")["type"] == "chat_template.default"
-
-
-def test_an_export_replaces_the_one_before_it_and_nothing_else(workspace, exported, tmp_path):
-    exported("llamafactory")
-    mine = tmp_path / "set" / "notes.json"
-    mine.write_text("{}")
-    dev = chains_of(workspace, split="dev")
-    done = export_dataset(workspace, dev, tmp_path / "set", format="trl-sft")
-    names = {path.name for path in (tmp_path / "set").iterdir()}
-    assert names == {"README.md", "validation.jsonl", "validation.parquet", "notes.json"}
-    assert mine not in done.files
-
-
-def test_files_that_no_export_wrote_stay(exported, tmp_path):
-    (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "test.jsonl").write_text("mine")
-    (tmp_path / "set" / "README.md").write_text("tags: [fcpref, mine]")
-    exported("trl-sft")
-    assert (tmp_path / "set" / "test.jsonl").read_text() == "mine"
-
-
-def test_exports_have_the_same_bytes(exported):
-    first, second = (exported("trl", "tools", out=out) for out in ("a", "b"))
-    for one, other in zip(first.files, second.files, strict=True):
-        assert one.read_bytes() == other.read_bytes()
-
-
-ROW = {"prompt": "p" * 1000, "completions": ["a", "b"], "labels": [True, False]}
-COLUMNS = FORMATS["trl-prm"].columns
-
-
-def test_rows_are_written_in_groups_as_they_come(tmp_path, monkeypatch):
-    import pyarrow.parquet as pq
-
-    monkeypatch.setattr(dataset_files, "GROUP_BYTES", 10_000)
-    with DatasetFiles(tmp_path, COLUMNS) as files:
-        for _ in range(100):
-            files.add("train", ROW)
-    read = pq.ParquetFile(tmp_path / "train.parquet")
-    assert read.num_row_groups == 10
-    assert read.read().to_pylist() == [ROW] * 100
-
-
-def test_memory_stays_flat(tmp_path, monkeypatch):
-    import pyarrow.parquet as pq
-
-    assert pq  # loaded before memory is looked at
-    monkeypatch.setattr(dataset_files, "GROUP_BYTES", 200_000)
-    peaks = []
-    for count in (1_000, 8_000):
-        with DatasetFiles(tmp_path, COLUMNS) as files:
-            tracemalloc.start()
-            for at in range(count):
-                files.add("train", {**ROW, "prompt": f"{at:01000}"})
-            peaks.append(tracemalloc.get_traced_memory()[1])
-            tracemalloc.stop()
-    assert peaks[1] < 1.3 * peaks[0]
-
-
-def test_an_interrupted_export_leaves_what_was_there(tmp_path):
-    with DatasetFiles(tmp_path, COLUMNS) as files:
-        files.add("train", ROW)
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-
-    def stopped():
-        with DatasetFiles(tmp_path, COLUMNS) as files:
-            files.add("train", ROW)
-            files.add("test", ROW)
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        stopped()
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
-    def full(_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def run():
-        with DatasetFiles(tmp_path, COLUMNS) as files:
-            files.add("train", ROW)
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ArtifactError, match=r"cannot be written .No space left on device."):
-        run()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_is_a_file_is_one_sentence(exported, tmp_path):
-    (tmp_path / "set").write_text("")
-    with pytest.raises(ArtifactError, match=r"set: cannot be written .* choose another --out"):
-        exported("trl-sft")
-
-
-@pytest.fixture(scope="module", params=GRAMMARS)
-def student(request, chains, tmp_path_factory):
-    grammar = request.param
-    texts = [str(one) for one in chains[grammar].records][:6]
-    tokenizer = byte_tokenizer(texts, CHATML if grammar == "python" else QWEN, size=600)
-    resolved = save_tiny(tmp_path_factory.mktemp("student"), tokenizer)
-    return grammar, tokenizer, str(resolved.folder)
-
-
-def settings(kind, out):
-    return kind(
-        output_dir=str(out), use_cpu=True, report_to=[], max_length=4096, bf16=False,
-        gradient_checkpointing=False, disable_tqdm=True,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", ["chain", "step"])
-def test_trl_prepares_preference_rows(exported, pairs, student, tmp_path, kind):
-    from trl import DPOConfig, DPOTrainer
-    from trl.data_utils import is_conversational
-
-    grammar, tokenizer, model = student
-    rows = loaded(exported("trl", grammar, pairs[grammar, kind]), tmp_path)["train"]
-    assert is_conversational(rows[0])
-    made = DPOTrainer(
-        model=model, args=settings(DPOConfig, tmp_path / "out"), train_dataset=rows,
-        processing_class=tokenizer,
-    ).train_dataset  # fmt: skip
-    assert len(made) == len(rows)
-    for row, ids in zip(rows, made, strict=True):
-        said = row["prompt"] + row["chosen"]
-        whole = tokenizer.apply_chat_template(said, tools=row.get("tools"), tokenize=False)
-        assert tokenizer.decode(ids["prompt_ids"] + ids["chosen_ids"]) == whole
-        assert ids["chosen_ids"] != ids["rejected_ids"]
-        assert tokenizer.decode(ids["prompt_ids"]).endswith("assistant\n")
-
-
-def test_trl_prepares_supervised_rows(exported, student, tmp_path):
-    from trl import SFTConfig, SFTTrainer
-
-    grammar, tokenizer, model = student
-    rows = loaded(exported("trl-sft", grammar), tmp_path)["train"]
-    made = SFTTrainer(
-        model=model, args=settings(SFTConfig, tmp_path / "out"), train_dataset=rows,
-        processing_class=tokenizer,
-    ).train_dataset  # fmt: skip
-    for row, ids in zip(rows, made, strict=True):
-        tools = row.get("tools")
-        whole = tokenizer.apply_chat_template(row["messages"], tools=tools, tokenize=False)
-        assert tokenizer.decode(ids["input_ids"]) == whole
-
-
-def test_trl_prepares_unpaired_rows(exported, student, tmp_path):
-    from trl import KTOConfig, KTOTrainer
-
-    grammar, tokenizer, model = student
-    rows = loaded(exported("trl-kto", grammar), tmp_path)["train"]
-    args = settings(KTOConfig, tmp_path / "out")
-    args.per_device_train_batch_size = 4
-    made = KTOTrainer(
-        model=model, args=args, train_dataset=rows, processing_class=tokenizer
-    ).train_dataset
-    assert [row["label"] for row in made] == [row["label"] for row in rows]
-    assert len(made) == len(rows) > 0
-
-
-def test_stepwise_rows_are_what_trl_documents(exported, tmp_path):
-    from datasets import List, Value
-
-    features = loaded(exported("trl-prm"), tmp_path)["train"].features
-    assert features == {
-        "prompt": Value("string"),
-        "completions": List(Value("string")),
-        "labels": List(Value("bool")),
-    }
 
 
 def test_the_command_writes_and_says_what(workspace, chains, pairs, tmp_path):

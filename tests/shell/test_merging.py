@@ -4,37 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
-import warnings
 
 import pytest
 import torch
-from click.testing import CliRunner
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from fcpref.cli import main
 from fcpref.core.chains import Message
-from fcpref.core.training import LoraSpec, SftSpec
-from fcpref.errors import ArtifactError, ModelError
-from fcpref.shell import stages, stages_models, stages_training
 from fcpref.shell.engines.base import Request, Sampling
 from fcpref.shell.engines.local import LocalModel
 from fcpref.shell.engines.openai import OpenAIEngine
-from fcpref.shell.merging import MARK, merge_model
+from fcpref.shell.merging import merge_model
 from fcpref.shell.model_names import ModelName
 from fcpref.shell.models import load_model, load_tokenizer
 from fcpref.shell.resolving import resolve
 from fcpref.shell.workspace import Workspace
-from tests.command_line import refused
+from tests.merged import SPEC, card, trained_twice
 from tests.model_files import random_model, write_gguf
 from tests.shell.test_transformers_serve import PATIENCE, serving
-from tests.tiny_model import CHATML, byte_tokenizer, save_tiny
-
-# High enough for the adapter to change the model by more than bfloat16 rounds.
-SPEC = SftSpec(
-    epochs=2, batch=4, learning_rate=2e-2, lora=LoraSpec(rank=4, alpha=8), max_tokens=2_000
-)
+from tests.tiny_model import CHATML
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +31,7 @@ def workspace(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(workspace, tmp_path_factory):
-    """Train twice, the second time from the first adapter; return base, runs and adapters."""
-    problems = stages.make_problems(workspace, "math.word", "train", 4)
-    scores = stages.score(workspace, stages.oracle_chains(workspace, problems))
-    base = tmp_path_factory.mktemp("base")
-    save_tiny(base, byte_tokenizer([CHATML], size=400), scale=0.1)
-    first = stages_training.train(workspace, "sft", [scores], f"path:{base}", SPEC, name="first")
-    start = f"adapter:{first[1]}@path:{base}"
-    second = stages_training.train(workspace, "sft", [scores], start, SPEC, name="second")
-    test = stages.make_problems(workspace, "math.word", "test", 2)
-    trials = stages_models.evaluate(workspace, f"adapter:{second[1]}@path:{base}", test)
-    return {"base": base, "first": first, "second": second, "scores": scores, "trials": trials}
+    return trained_twice(workspace, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +42,6 @@ def name(trained):
 @pytest.fixture(scope="module")
 def merged(workspace, name, tmp_path_factory):
     return merge_model(workspace, name, tmp_path_factory.mktemp("out") / "student").folder
-
-
-def card(folder):
-    return (folder / "README.md").read_text()
 
 
 def test_the_weights_are_the_base_plus_the_update_rounded_once(trained, merged):
@@ -181,15 +154,6 @@ def test_what_llama_cpp_s_converter_reads_is_there(merged):
     assert max(tokenizer.get_vocab().values()) < config["vocab_size"]
 
 
-def test_llama_cpp_s_converter_reads_the_card(merged):
-    pytest.importorskip("gguf")
-    from gguf.metadata import Metadata
-
-    read = Metadata.load(model_path=merged)
-    assert read.tags == ["fcpref", "function-calling", "reasoning", "sft", "text-generation"]
-    assert read.languages == ["en"]
-
-
 def test_a_real_server_gives_the_replies_that_the_model_gives_here(merged, tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     sampling = Sampling(reply_tokens=8)
@@ -212,53 +176,6 @@ def test_a_real_server_gives_the_replies_that_the_model_gives_here(merged, tmp_p
     assert replies["served"] == replies["here"]
 
 
-def test_the_card_tells_of_every_run_and_of_the_trials(trained, merged):
-    text = card(merged)
-    first, second, trials = trained["first"][0], trained["second"][0], trained["trials"]
-    assert text.index(first.id) < text.index(second.id)
-    assert text.count(f"scores `{trained['scores'].id}`") == 2
-    assert "Rows: 4 chains" in text
-    assert '"learning_rate": 0.02' in text
-    row = next(line for line in text.splitlines() if trials.id[7:23] in line)
-    assert row.startswith("| math.word test")
-    assert "| greedy | 2 | 0.0% [0.0% to 65.8%] |" in row
-    assert "was not found, so none is stated above" in text
-    assert "\nlicense:" not in text
-    assert str(merged.parent) not in text
-    assert str(trained["base"].parent) not in text
-
-
-def test_trials_of_another_model_of_the_same_name_are_not_its_own(tmp_path):
-    workspace = Workspace(tmp_path / "artifacts")
-    test = stages.make_problems(workspace, "math.word", "test", 1)
-    folders = [tmp_path / one / "model" for one in ("one", "two")]
-    for seed, folder in enumerate(folders):
-        save_tiny(folder, byte_tokenizer([CHATML], size=400), seed=seed)
-    trials = stages_models.evaluate(workspace, f"path:{folders[0]}", test)
-    texts = [
-        card(merge_model(workspace, f"path:{folder}", tmp_path / folder.parent.name / "out").folder)
-        for folder in folders
-    ]
-    assert [trials.id[7:23] in text for text in texts] == [True, False]
-
-
-def test_the_card_says_what_is_not_known(name, tmp_path):
-    # Another workspace knows neither runs nor trials.
-    done = merge_model(Workspace(tmp_path / "artifacts"), name, tmp_path / "out")
-    assert "No record of this adapter's training was found" in card(done.folder)
-    assert "No trials of this model were found" in card(done.folder)
-
-
-def test_a_run_whose_start_is_unknown_is_said_to_be_one(trained, name, tmp_path):
-    other = Workspace(tmp_path / "artifacts")
-    run = trained["second"][0]
-    (other.root / "run").mkdir(parents=True)
-    (other.root / "run" / run.path.name).write_bytes(run.path.read_bytes())
-    text = card(merge_model(other, name, tmp_path / "out").folder)
-    assert run.id in text
-    assert "an adapter whose record was not found" in text
-
-
 def test_a_model_without_an_adapter_is_written_with_its_weights(workspace, tmp_path):
     model = random_model()
     write_gguf(tmp_path / "tiny.gguf", model)
@@ -270,15 +187,6 @@ def test_a_model_without_an_adapter_is_written_with_its_weights(workspace, tmp_p
     assert "lm_head.weight" not in found
     assert "dequantised from a GGUF file" in card(done.folder)
     assert "This model was not trained here." in card(done.folder)
-
-
-def test_a_licence_that_the_base_s_card_states_is_passed_on(workspace, trained, tmp_path):
-    base = tmp_path / "base"
-    done = merge_model(workspace, f"path:{trained['base']}", base)
-    (base / "README.md").write_text("---\ntags: [a]\nlicense: mit\n---\n\nlicense: other\n")
-    text = card(merge_model(workspace, f"path:{done.folder}", tmp_path / "again").folder)
-    assert "\nlicense: mit\n---" in text
-    assert "is under mit, and so are these weights" in text
 
 
 def test_scaled_rotary_embeddings_are_named_as_older_readers_do(workspace, trained, tmp_path):
@@ -293,113 +201,3 @@ def test_scaled_rotary_embeddings_are_named_as_older_readers_do(workspace, train
     resolved = resolve(ModelName.parse(f"path:{done.folder}"))
     read = load_model(resolved, dtype="float32", device="cpu").config.rope_parameters
     assert read == {"rope_theta": 10_000.0, "rope_type": "linear", "factor": 2.0}
-
-
-def test_a_merged_folder_is_replaced_and_any_other_refused(workspace, name, trained, tmp_path):
-    out = tmp_path / "out"
-    out.mkdir()
-    merge_model(workspace, name, out)  # an empty folder will do
-    (out / "left-over").write_text("")
-    merge_model(workspace, name, out)
-    assert not (out / "left-over").exists()
-    assert json.loads((out / MARK).read_text())["merged"].startswith("adapter:")
-    for taken in (trained["base"], trained["second"][1], trained["base"] / "config.json"):
-        before = sorted(taken.parent.rglob("*"))
-        with pytest.raises(ArtifactError, match="exists and holds no merged model; remove it"):
-            merge_model(workspace, name, taken)
-        assert sorted(taken.parent.rglob("*")) == before
-    with pytest.raises(ArtifactError, match="is the model itself; choose another --out"):
-        merge_model(workspace, f"path:{out}", out)
-    assert (out / "model.safetensors").is_file()
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_quantised_weights_are_refused(workspace, trained, tmp_path):
-    copy = tmp_path / "base"
-    shutil.copytree(trained["base"], copy)
-    config = json.loads((copy / "config.json").read_text())
-    config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
-    (copy / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ModelError, match="has quantised weights"):
-        merge_model(workspace, f"adapter:{trained['second'][1]}@path:{copy}", tmp_path / "out")
-
-
-def test_weights_that_are_no_numbers_are_refused(workspace, trained, tmp_path):
-    copy = tmp_path / "adapter"
-    shutil.copytree(trained["second"][1], copy)
-    weights = load_file(copy / "adapter_model.safetensors")
-    weights = {key: weight * float("inf") for key, weight in weights.items()}
-    save_file(weights, copy / "adapter_model.safetensors")
-    with pytest.raises(ModelError, match="is no finite number when merged"):
-        merge_model(workspace, f"adapter:{copy}@path:{trained['base']}", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_an_adapter_on_tied_embeddings_is_refused(workspace, tmp_path):
-    from peft import LoraConfig, get_peft_model
-
-    write_gguf(tmp_path / "tiny.gguf", random_model(tied=True))
-    base = resolve(ModelName.parse(f"gguf:{tmp_path / 'tiny.gguf'}"))
-    config = LoraConfig(r=2, target_modules=["lm_head"], task_type="CAUSAL_LM")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PEFT warns of just this
-        adapted = get_peft_model(load_model(base, dtype="float32", device="cpu"), config)
-    adapted.save_pretrained(tmp_path / "adapter", save_embedding_layers=True)
-    with pytest.raises(ModelError, match="adapts lm_head, which its base shares"):
-        merge_model(workspace, f"adapter:{tmp_path / 'adapter'}@{base.name}", tmp_path / "out")
-
-
-FULL = """
-import resource, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-from fcpref.cli import main
-main()
-"""
-
-
-def test_a_full_disk_is_one_line_and_leaves_nothing(workspace, name, tmp_path):
-    out = tmp_path / "out" / "student"
-    words = ["--artifacts", workspace.root, "merge", name, "--quiet", "--out", out]
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2, done.stderr
-    (line,) = done.stderr.splitlines()
-    assert "student: the model cannot be written (" in line
-    assert "free space or choose another --out" in line
-    assert list((tmp_path / "out").iterdir()) == []
-
-
-def test_the_command_names_the_model_that_it_wrote(workspace, name):
-    words = ["--artifacts", str(workspace.root), "merge", name, "--quiet"]
-    done = CliRunner().invoke(main, words)
-    assert (done.exit_code, done.stderr) == (0, "")
-    folder = workspace.local / "merged" / "second"
-    assert done.stdout.splitlines()[-1] == f"path:{folder}"
-    told = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
-    assert told["model"] == f"path:{folder}"
-    assert sorted(told["files"]) == sorted(str(path) for path in folder.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("model", "said"),
-    [
-        ("adapter:nowhere", "adapter:nowhere has no adapter_config.json"),
-        ("path:nowhere", "path:nowhere is not a folder"),
-        ("nothing", "'nothing' is not a model name"),
-    ],
-)
-def test_a_model_that_is_not_there_is_one_line(workspace, model, said, tmp_path):
-    words = ["--artifacts", str(workspace.root), "merge", model, "--out", str(tmp_path / "o")]
-    refused(CliRunner().invoke(main, words), said)
-    assert not (tmp_path / "o").exists()
-
-
-def test_a_base_that_is_not_there_is_one_line(workspace, trained, tmp_path):
-    model = f"adapter:{trained['second'][1]}@path:{tmp_path / 'gone'}"
-    words = ["--artifacts", str(workspace.root), "merge", model, "--out", str(tmp_path / "o")]
-    refused(CliRunner().invoke(main, words), "gone is not a folder: check the path")

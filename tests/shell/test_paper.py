@@ -42,8 +42,8 @@ from fcpref.shell.tokens import encode_chain
 from fcpref.shell.trained_forward import score_trained_only
 from tests.command_line import invoke, made_by
 from tests.mistral import FIRST, V2, V3, mistral_tokenizer, save_mistral
+from tests.sharded_stages import serving
 from tests.shell.test_pipeline import artifacts
-from tests.shell.test_shards import serving
 from tests.teacher_server import KEY
 from tests.tiny_model import CHATML, byte_tokenizer
 

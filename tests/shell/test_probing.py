@@ -173,7 +173,7 @@ def test_without_probes_chosen_rejected_and_margin_are_logged_and_guarded(
     sinking = evolve(
         SPEC, probe=ProbeSpec(), loss="apo_down", learning_rate=2e-2, sft_weight=0, stop_below=limit
     )
-    done = train(workspace, "dpo", [pairs], data.student, sinking, name="plain")
+    done = train(workspace, "dpo", [pairs], data.student, sinking, name=f"plain-{limit}")
     assert done is not None
     record = done[0].values(RunRecord)[0]
     steps = events(data.root, "step")

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import random
-import threading
 from collections import Counter
-from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
 
-import msgspec
 import pytest
-from attrs import evolve, frozen
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcpref.core.chains import STUDENT, Chain, Limits
+from fcpref.core.chains import Chain
 from fcpref.core.codec import unstructure
 from fcpref.core.pairs import PairSpec
-from fcpref.core.problems import Problem, problem_id
-from fcpref.errors import ArtifactError, ClusterError, EndpointError, ModelError, UsageError
-from fcpref.shell import shard_work, sharded, stages
-from fcpref.shell.engines.base import Sampling
+from fcpref.errors import ClusterError, EndpointError
+from fcpref.shell import sharded, stages
 from fcpref.shell.recording_files import Recording
-from fcpref.shell.recordings import Recorded
-from fcpref.shell.sampling import SamplePlan
-from fcpref.shell.shards import InProcess, Sharding, Task, by_shard, gather
-from fcpref.shell.solving import Solver, solve
-from fcpref.shell.store import read_artifact
-from fcpref.shell.workspace import Workspace, package_version
-from tests.teacher_server import KEY, TeacherHandler, teacher
-
-PROBLEMS = 9
-SAMPLES = 2
-
-
-class Unreliable:
-    """Does tasks in a random order and some of them twice, as a cluster that loses workers does."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.tasks: list[bytes] = []
-
-    def run(self, work, tasks, *, gpu=False):  # noqa: ARG002 - nothing here has a GPU
-        self.tasks = list(tasks)
-        order = [*enumerate(self.tasks), *self.random.sample(list(enumerate(self.tasks)), 1)]
-        self.random.shuffle(order)
-        for number, task in order:
-            yield number, work(task)
+from fcpref.shell.shards import InProcess, Sharding, by_shard
+from tests.sharded_stages import Unreliable, asking, files, make, serving, solver
+from tests.teacher_server import KEY
 
 
 class Losing:
@@ -74,20 +45,6 @@ class BreaksOff:
             yield number, work(task)
 
 
-@contextmanager
-def serving(**behaviour):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), TeacherHandler)
-    server.teacher = teacher(**behaviour)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1", server.teacher
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -98,52 +55,6 @@ def environment(monkeypatch):
 def server():
     with serving() as (endpoint, behaviour):
         yield endpoint, behaviour
-
-
-def solver(engine="oracle", **options):
-    samples = 1 if engine == "oracle" else SAMPLES
-    plan = SamplePlan(samples=samples, prompt=STUDENT, limits=Limits(calls=6))
-    sampling = Sampling(temperature=0.5, seed=3)
-    return Solver(engine=engine, plan=plan, sampling=sampling, **options)
-
-
-def asking(endpoint, concurrency=3):
-    return solver("openai", endpoint=endpoint, model="teacher", concurrency=concurrency)
-
-
-@frozen
-class Made:
-    """A workspace, and what was made in it."""
-
-    workspace: Workspace
-    problems: object
-    chains: object
-    scores: object
-    pairs: object
-    files: dict[str, bytes]
-
-
-def files(folder):
-    """Return every artifact under a folder, as bytes."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted((folder / "local").rglob("*.jsonl*"))
-        if path.parent.name != "logs"
-    }
-
-
-def make(folder, how, sharding=None, spec=PairSpec(per_problem=2)):  # noqa: B008 - a frozen value
-    workspace = Workspace(folder)
-    problems = stages.make_problems(workspace, "math.word", "train", PROBLEMS)
-    if sharding is None:
-        chains = solve(workspace, problems, how)
-        scores = stages.score(workspace, chains)
-        pairs = stages.pairs(workspace, [scores], spec)
-    else:
-        chains = sharded.solve(workspace, problems, how, sharding)
-        scores = stages.score(workspace, chains, sharded.scorer(sharding))
-        pairs = stages.pairs(workspace, [scores], spec, sharded.pairer(sharding))
-    return Made(workspace, problems, chains, scores, pairs, files(folder))
 
 
 @pytest.fixture(scope="module")
@@ -287,125 +198,3 @@ def test_a_server_that_refuses_is_one_line_and_keeps_what_was_paid_for(tmp_path,
         make(tmp_path, how, sharding)
         assert len(behaviour.asked) == len(set(behaviour.asked))
     assert files(tmp_path) == alone.files
-
-
-def test_no_task_is_begun_after_a_failure():
-    begun = []
-
-    def fails(task: bytes) -> bytes:
-        begun.append(task)
-        return b'{"failure":{"kind":"ModelError","message":"no such model"}}'
-
-    tasks = [lambda: Task(code="")] * 5
-    with pytest.raises(ModelError, match=r"^no such model$"):
-        list(gather(InProcess(), fails, tasks))
-    assert len(begun) == 1
-
-
-def test_an_error_of_a_class_that_is_not_known_is_still_ours():
-    def fails(_: bytes) -> bytes:
-        return b'{"failure":{"kind":"NewerError","message":"something new"}}'
-
-    with pytest.raises(Exception, match=r"^something new$") as caught:
-        list(gather(InProcess(), fails, [lambda: Task(code="")]))
-    assert type(caught.value).__name__ == "FcprefError"
-
-
-def done_with(work, **fields):
-    result = work(msgspec.json.encode(Task(**{"code": package_version(), **fields})))
-    return msgspec.json.decode(result)["failure"].values()
-
-
-@pytest.mark.parametrize(
-    "work", [shard_work.identify, shard_work.sample, shard_work.score, shard_work.pair]
-)
-def test_a_worker_with_other_code_refuses_before_it_reads_the_task(work):
-    kind, message = done_with(work, code="0" * 64, settings="as another version has them")
-
-    assert kind == "ClusterError"
-    assert "runs other code of fcpref than this machine; install the same version" in message
-
-
-def test_a_worker_with_another_version_of_a_library_refuses():
-    kind, message = done_with(shard_work.score, versions={"z3-solver": "1.0"})
-
-    assert kind == "ClusterError"
-    assert "has z3-solver 5" in message
-    assert "this machine 1.0; install the same" in message
-
-
-def test_a_worker_with_another_model_refuses(server):
-    identity = {"engine": "openai", "model": "teacher", "revision": "abc"}
-    settings = {
-        "solver": unstructure(asking(server[0])),
-        "identity": identity,
-        "record": True,
-    }
-    kind, message = done_with(shard_work.sample, settings=settings)
-
-    assert kind == "ModelError"
-    assert "has another teacher: revision '', not 'abc'; give all workers the same" in message
-
-
-def test_a_task_carries_problems_and_no_key(tmp_path, server):
-    executor = Unreliable(0)
-    made = make(tmp_path, asking(server[0]), Sharding(executor=executor, shards=3))
-    sampling = Unreliable(0)
-    workspace = Workspace(tmp_path / "again")
-    problems = workspace.write("problems", made.problems.values(Problem), spec={"again": True})
-    sharded.solve(workspace, problems, asking(server[0]), Sharding(executor=sampling, shards=3))
-
-    assert len(sampling.tasks) == 3
-    for task in [*executor.tasks, *sampling.tasks]:
-        assert KEY.encode() not in task
-        assert str(tmp_path).encode() not in task
-
-
-def test_replay_does_not_run_in_shards(tmp_path):
-    with pytest.raises(UsageError, match="engine 'replay' does not run in shards; leave out --ray"):
-        make(tmp_path, solver("replay"), Sharding(executor=InProcess()))
-
-
-def edited(folder, artifact, change):
-    """Return a copy of an artifact whose records were changed by hand."""
-    header = unstructure(artifact.header)
-    lines = [header, *({**record, **change} for record in artifact.records)]
-    path = folder / "edited.jsonl"
-    path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
-    return read_artifact(path)
-
-
-@pytest.mark.parametrize("field", ["problem", "turns"])
-def test_chains_that_are_none_are_named_by_line(tmp_path, alone, field):
-    broken = edited(tmp_path, alone.chains, {field: 3})
-    scorer = sharded.scorer(Sharding(executor=InProcess(), shards=2))
-
-    with pytest.raises(ArtifactError, match=r"edited.jsonl, line 2: "):
-        stages.score(alone.workspace, broken, scorer)
-
-
-def test_chains_of_other_problems_are_named_by_line(tmp_path, alone):
-    other = "sha256:" + "0" * 64
-    broken = edited(tmp_path, alone.chains, {"problem": other})
-    scorer = sharded.scorer(Sharding(executor=InProcess(), shards=2))
-
-    with pytest.raises(ArtifactError, match=r"line 2: its problem is not among those of its"):
-        stages.score(alone.workspace, broken, scorer)
-
-
-def test_scored_chains_that_are_none_are_named_by_line(tmp_path, alone):
-    broken = edited(tmp_path, alone.scores, {"score": 3})
-    pairer = sharded.pairer(Sharding(executor=InProcess(), shards=2))
-
-    with pytest.raises(ArtifactError, match=r"edited.jsonl, line 2: "):
-        stages.pairs(alone.workspace, [broken], PairSpec(), pairer)
-
-
-def test_replies_go_to_the_shard_of_their_problem(alone):
-    recording = alone.workspace.find(alone.chains.header.parents[1], "recording")
-    problems = alone.problems.values(Problem)
-    replies = by_shard(recording.values(Recorded), lambda one: one.job.rpartition("/")[0], 5)
-
-    for shard, some in by_shard(problems, problem_id, 5).items():
-        names = {problem_id(problem) for problem in some}
-        assert {reply.job.rpartition("/")[0] for reply in replies[shard]} == names

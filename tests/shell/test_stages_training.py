@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from fcpref.core.pairs import PairSpec
 from fcpref.core.problems import Problem
 from fcpref.core.training import DpoSpec, RunRecord, SftSpec
-from fcpref.errors import PairError, TrainingError
+from fcpref.errors import ArtifactError, PairError, TrainingError
 from fcpref.shell import stages, stages_training
 from fcpref.shell.logs import stage_log
 from fcpref.shell.model_names import ResolvedModel
@@ -43,8 +45,8 @@ def trainer(monkeypatch, tmp_path):
 
     def train_sft(rows, spec, job):
         runs.append(rows)
-        job.out.mkdir(parents=True)
-        (job.out / "adapter_model.safetensors").write_bytes(b"weights")
+        job.out.mkdir(parents=True, exist_ok=True)
+        (job.out / "adapter_model.safetensors").write_bytes(b"%d" % spec.epochs)
         job.on_step(1, 1, {"loss": 0.5})
         return RunRecord(
             kind="sft",
@@ -108,6 +110,50 @@ def test_a_run_is_not_done_again_unless_its_adapter_has_changed(workspace, score
     assert len(trainer) == 2
     train(epochs=2)
     assert len(trainer) == 3
+
+
+def test_a_named_adapter_is_replaced_by_no_other_run(workspace, scores, trainer):
+    def train(epochs, name="mine"):
+        spec = changed(SftSpec(), {"epochs": epochs})
+        return stages.train(Workspace(workspace.root), "sft", [scores], "hub:a/b", spec, name=name)
+
+    first = train(1)
+    assert first[1] == workspace.local / "adapters" / "mine"
+    with pytest.raises(ArtifactError, match=r"mine: is there already and not of this run") as error:
+        train(2)
+    assert "\n" not in str(error.value)
+    assert train(1)[1] == first[1]
+    assert len(trainer) == 1
+    # A run whose adapter was changed is done again, in its place.
+    (first[1] / "adapter_model.safetensors").write_bytes(b"other")
+    with pytest.raises(ArtifactError):
+        train(2)
+    train(1)
+    train(2, name="other")
+    shutil.rmtree(first[1])
+    train(3)
+    assert len(trainer) == 4
+    # The first run finds another's adapter where its own was.
+    with pytest.raises(ArtifactError):
+        train(1)
+
+
+def test_a_run_killed_after_it_left_its_adapter_takes_its_own_place(
+    workspace, scores, trainer, monkeypatch
+):
+    def train():
+        return stages.train(workspace, "sft", [scores], "hub:a/b", SftSpec(), name="mine")
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Workspace, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train()
+    assert (workspace.local / "adapters" / "mine" / "adapter_model.safetensors").is_file()
+    train()
+    assert len(trainer) == 2
 
 
 @pytest.mark.usefixtures("trainer")

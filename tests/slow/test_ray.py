@@ -28,7 +28,7 @@ from fcpref.shell.recording_files import read_part
 from fcpref.shell.shards import Sharding
 from fcpref.shell.store import read_artifact
 from fcpref.shell.workspace import Workspace
-from tests.shell.test_shards import asking, files, make, solver
+from tests.sharded_stages import asking, files, make, solver
 from tests.teacher_server import KEY
 from tests.tiny_model import byte_tokenizer, save_tiny
 
@@ -171,7 +171,7 @@ def assert_key_is_nowhere(cluster):
 
 @pytest.mark.parametrize("kill", [kill_worker, kill_node])
 def test_the_oracle_too(tmp_path, cluster, kill, monkeypatch):
-    monkeypatch.setattr("tests.shell.test_shards.PROBLEMS", 600)
+    monkeypatch.setattr("tests.sharded_stages.PROBLEMS", 600)
     alone = make(tmp_path / "alone", solver())
     in_shards(tmp_path / "ray", solver(), cluster, shards=8, kill=kill)
 
