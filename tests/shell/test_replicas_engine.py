@@ -6,11 +6,14 @@ import functools
 import os
 
 import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fcpref.core.chains import Message, Reply
 from fcpref.errors import ModelError
 from fcpref.shell.engines.base import Request, Sampling
-from fcpref.shell.engines.replicas import Replicas, ReplicasEngine
+from fcpref.shell.engines.replicas import Replicas, ReplicasEngine, _onward, _shortened
 from fcpref.shell.engines.transformers import TransformersEngine
 from fcpref.shell.models import load_model, load_tokenizer
 from tests.tiny_model import ascii_tokenizer, save_tiny
@@ -82,6 +85,52 @@ def test_two_processes_say_what_one_says(tiny) -> None:
     for process in processes:
         process.join(30)
     assert not any(process.is_alive() for process in processes)
+
+
+def test_chains_that_follow_others_and_chats_that_are_cut_are_asked_as_by_one(tiny) -> None:
+    def replies(engine) -> dict[tuple[str, int], Reply]:
+        got = {}
+
+        def on_reply(request: Request, reply: Reply) -> Request | None:
+            got[request.job, request.step] = reply
+            job, _, sample = request.job.partition("/")
+            told = Message(role="user", content=f"{len(reply.text)}?")
+            if request.step == 2:
+                # The chain's next sample begins anew, warmer.
+                return (
+                    None if sample == "1" else evolve(asked[job], job=f"{job}/1", temperature=2.0)
+                )
+            # Chats of two replies are cut to their beginning.
+            messages = (*request.messages, told) if request.step else (asked[job].messages[0], told)
+            return evolve(request, step=request.step + 1, messages=messages)
+
+        asked = {f"p{n}": request for n, request in enumerate(openings(5))}
+        engine.run(openings(5), on_reply)
+        return got
+
+    alone = TransformersEngine(*load(tiny, "cpu"), name="path:tiny", revision="1", sampling=NOISY)
+    together = replies(engine_of(tiny))
+    assert len(together) == 30
+    assert together == replies(alone)
+
+
+MESSAGES = st.lists(
+    st.builds(Message, role=st.sampled_from(["user", "assistant"]), content=st.text(max_size=3)),
+    max_size=4,
+).map(tuple)
+REQUESTS = st.builds(
+    Request, job=st.sampled_from("ab"), step=st.integers(0, 2), messages=MESSAGES,
+    temperature=st.sampled_from([None, 0.5]),
+)  # fmt: skip
+
+
+@given(REQUESTS, REQUESTS, MESSAGES)
+def test_what_follows_is_the_same_when_it_is_sent_short(request, other, added) -> None:
+    assert _shortened(request, None) is None
+    onward = evolve(request, step=request.step + 1, messages=(*request.messages, *added))
+    assert _shortened(request, onward) == added
+    short = _shortened(request, other)
+    assert (_onward(request, short) if isinstance(short, tuple) else short) == other
 
 
 def test_a_process_that_dies_is_told(tiny) -> None:

@@ -53,6 +53,9 @@ OnReply = Callable[[Request, Reply], Request | None]
 """Takes a reply; returns what is to be asked next in its place: the chain's next request, the first
 request of another chain, or None."""
 
+OnReplies = Callable[[Sequence[tuple[Request, Reply]]], Sequence[Request | None]]
+"""Takes what came at the same time; returns what `OnReply` does, of each."""
+
 OnTokens = Callable[[Request, Spoken], None]
 """Is told the tokens of a reply before it is handed over. A reply that was not sampled, because the
 context is full, has none."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
+from fcpref.core.chains import Message
 from fcpref.errors import ModelError
 from fcpref.shell.engines.base import Request, Sampling
 from fcpref.shell.engines.transformers import TransformersEngine, identity_of, require_template
@@ -121,9 +122,10 @@ class ReplicasEngine:
             dealt = zip(working.items(), self._dealt(requests), strict=True)
             for (connection, device), share in dealt:
                 _send(connection, device, share)
+            asked = {request.job: request for request in requests}
             while working:
                 for connection in wait(list(working)):
-                    if _serve(connection, working[connection], on_reply):
+                    if _serve(connection, working[connection], asked, on_reply):
                         del working[connection]
         except BaseException:
             # Some are in the middle of their shares, and would answer the next run with them.
@@ -141,19 +143,54 @@ class ReplicasEngine:
         return [evolve(self._share, requests=tuple(ordered[n::count])) for n in range(count)]
 
 
-def _serve(connection: Any, device: str, on_reply: OnReply) -> bool:  # noqa: ANN401
-    """Answer one message of a process; tell whether it was the last one."""
+def _serve(
+    connection: Any,  # noqa: ANN401
+    device: str,
+    asked: dict[str, Request],
+    on_reply: OnReply,
+) -> bool:
+    """Answer one message of a process; tell whether it was the last one.
+
+    Args:
+        connection: to the process.
+        device: its own, for messages.
+        asked: what is being answered, by job; is kept up.
+        on_reply: see `Engine.run`.
+    """
     try:
         said = connection.recv()
     except (EOFError, OSError):
         raise _ended(device) from None
     match said:
-        case (Request() as request, reply):
-            _send(connection, device, on_reply(request, reply))
+        case [*replies]:
+            onward: list[_Onward] = []
+            for job, reply in replies:
+                request = asked.pop(job)
+                following = on_reply(request, reply)
+                if following is not None:
+                    asked[following.job] = following
+                onward.append(_shortened(request, following))
+            _send(connection, device, onward)
             return False
         case ModelError() as error:
             raise error
     return True
+
+
+_Onward = Request | tuple[Message, ...] | None
+"""What follows a request: another one, what its chain's next one has more messages, or nothing."""
+
+
+def _shortened(request: Request, following: Request | None) -> _Onward:
+    """Return what the process needs to know of what follows: a chat is long, and it has it."""
+    if following is None:
+        return None
+    added = following.messages[len(request.messages) :]
+    return added if following == _onward(request, added) else following
+
+
+def _onward(request: Request, added: tuple[Message, ...]) -> Request:
+    return evolve(request, step=request.step + 1, messages=(*request.messages, *added))
 
 
 def _send(connection: Any, device: str, value: object) -> None:  # noqa: ANN401
@@ -171,13 +208,16 @@ def _ended(device: str) -> ModelError:
 
 
 def _work(connection: Any, load: Load, device: str) -> None:  # noqa: ANN401
-    """Run shares in this process; every reply goes to the parent, which says what follows."""
+    """Run shares in this process; replies go to the parent, which says what follows."""
     import torch
 
-    def ask(request: Request, reply: Reply) -> Request | None:
-        connection.send((request, reply))
-        following: Request | None = connection.recv()
-        return following
+    def ask(replies: Sequence[tuple[Request, Reply]]) -> list[Request | None]:
+        connection.send([(request.job, reply) for request, reply in replies])
+        onward: list[_Onward] = connection.recv()
+        return [
+            _onward(request, one) if isinstance(one, tuple) else one
+            for (request, _), one in zip(replies, onward, strict=True)
+        ]
 
     try:
         if device.startswith("cuda"):
@@ -193,7 +233,7 @@ def _work(connection: Any, load: Load, device: str) -> None:  # noqa: ANN401
                 sampling=share.sampling,
                 rows=share.rows,
             )
-            engine.run(share.requests, ask)
+            engine.answer(share.requests, ask)
             connection.send(None)
     except ModelError as error:
         connection.send(error)

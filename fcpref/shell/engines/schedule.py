@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import Cache
 
-    from fcpref.shell.engines.base import OnReply, OnTokens, Request, Sampling  # noqa: TC004
+    from fcpref.shell.engines.base import OnReplies, OnTokens, Request, Sampling  # noqa: TC004
     from fcpref.shell.engines.memory import Shape
     from fcpref.shell.engines.turns import Turns
 
@@ -103,12 +103,12 @@ class Schedule:
         self._elsewhere: list[Request] = []
         self._passes: Passes | None = None
 
-    def run(self, openings: Iterable[Opening], on_reply: OnReply) -> list[Request]:
+    def run(self, openings: Iterable[Opening], on_replies: OnReplies) -> list[Request]:
         """Answer requests and what follows them.
 
         Args:
             openings: the requests.
-            on_reply: see `Engine.run`.
+            on_replies: is given what has ended since the last pass.
 
         Returns:
             Follow-ups whose chats begin with other tokens than these.
@@ -121,11 +121,11 @@ class Schedule:
         while self._queue or self._rows:
             out_of_memory = False
             try:
-                self._cycle(on_reply)
+                self._cycle(on_replies)
             except torch.OutOfMemoryError:
                 out_of_memory = True
             if out_of_memory:  # outside of the handler, which holds on to the failed pass
-                self._restart(self._shape.fewer(), on_reply)
+                self._restart(self._shape.fewer(), on_replies)
         return self._elsewhere
 
     def _row(self, request: Request, text: str, ids: Sequence[int]) -> Row:
@@ -133,9 +133,9 @@ class Schedule:
         seen = list(ids[len(self._shared) :])
         return Row(request=request, text=text, seen=seen, noise=noise, feed=list(seen))
 
-    def _cycle(self, on_reply: OnReply) -> None:
+    def _cycle(self, on_replies: OnReplies) -> None:
         self._admit()
-        if self._grown(on_reply):
+        if self._grown(on_replies):
             return
         ready = [row for row in self._rows if row.ready is not None]
         waiting = [row for row in self._rows if row.feed]
@@ -144,10 +144,10 @@ class Schedule:
         elif ready:
             logits, drawing = self._decode(ready)
         else:
-            self._settle(on_reply)
+            self._settle(on_replies)
             return
         # On a GPU the pass is only launched by now: calls are executed while it runs.
-        self._settle(on_reply)
+        self._settle(on_replies)
         self._draw(logits, drawing)
 
     def _admit(self) -> None:
@@ -173,14 +173,14 @@ class Schedule:
                 first.twins.append(row)
                 row.feed = []
 
-    def _grown(self, on_reply: OnReply) -> bool:
+    def _grown(self, on_replies: OnReplies) -> bool:
         """Make the slots longer where a chain needs that; tell whether all had to start again."""
         needed = max(row.column + len(row.feed) + 1 for row in self._rows)
         if needed <= self._shape.length:
             return False
         longer = self._shape.longer(needed)
         if longer.rows < self._shape.rows:
-            self._restart(longer, on_reply)
+            self._restart(longer, on_replies)
             return True
         self._shape = longer
         passes = self._sure_passes()
@@ -188,10 +188,10 @@ class Schedule:
         passes.slots.grow(longer.length)
         return False
 
-    def _restart(self, shape: Shape, on_reply: OnReply) -> None:
+    def _restart(self, shape: Shape, on_replies: OnReplies) -> None:
         """Put all chains back into the queue, to be fed from their beginning into other slots."""
         # Replies that have ended need no slot; what follows them does.
-        self._settle(on_reply)
+        self._settle(on_replies)
         for row in reversed(self._rows):
             self._queue.appendleft(self._row(row.request, row.text, self._shared + row.seen))
         self._rows, self._shape, self._passes = [], shape, None
@@ -267,9 +267,13 @@ class Schedule:
             else:
                 row.ready = token
 
-    def _settle(self, on_reply: OnReply) -> None:
+    def _settle(self, on_replies: OnReplies) -> None:
         """Hand over the replies that have ended, and take what is asked next."""
         ended, self._ended = self._ended, []
+        if not ended:
+            return
+        spoken: list[tuple[str, str]] = []
+        asked: list[tuple[Request, Reply]] = []
         for row, last in ended:
             if self._on_tokens is not None:
                 before, said_ids = (*self._shared, *row.seen), tuple(row.generated)
@@ -277,12 +281,14 @@ class Schedule:
             tools = bool(row.request.tools)
             said, text = self._turns.text(row.generated, last, tools=tools)
             count = len(row.generated) + (last is not None)
+            spoken.append((said, text))
             reply = Reply(text=self._turns.reply(text, tools=tools), tokens=count)
-            following = on_reply(row.request, reply)
-            self._follow(row, said, text, following, on_reply)
+            asked.append((row.request, reply))
+        for (row, _), both, following in zip(ended, spoken, on_replies(asked), strict=True):
+            self._follow(row, *both, following, on_replies)
 
     def _follow(
-        self, row: Row, said: str, text: str, following: Request | None, on_reply: OnReply
+        self, row: Row, said: str, text: str, following: Request | None, on_replies: OnReplies
     ) -> None:
         """Go on with what is asked after a reply, in its slot if that holds what was said so far.
 
@@ -291,7 +297,7 @@ class Schedule:
             said: the text of the reply's tokens.
             text: the same with the end of its line.
             following: what is asked next.
-            on_reply: see `Engine.run`.
+            on_replies: is given what has ended since the last pass.
         """
         while following is not None:
             rendered = self._turns.render(following)
@@ -308,7 +314,7 @@ class Schedule:
                 row.noise = derive(self._sampling.seed, following.job, following.step)
                 return
             # The context is full: the model has nothing to say, and the chain's limits end it.
-            following = on_reply(following, Reply(text=""))
+            (following,) = on_replies([(following, Reply(text=""))])
         self._rows.remove(row)
 
     def _enqueue(self, request: Request, rendered: str) -> None:

@@ -22,7 +22,7 @@ from fcpref.shell.templates import require_tools
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from fcpref.shell.engines.base import OnReply, OnTokens, Request, Sampling
+    from fcpref.shell.engines.base import OnReplies, OnReply, OnTokens, Request, Sampling
     from fcpref.shell.engines.schedule import Opening
 
 _FEW = 32
@@ -79,6 +79,10 @@ class TransformersEngine:
             ModelError: the requests have tools, and the chat template does not show them; a prompt
                 is longer than the model's context; a chain does not fit in memory.
         """
+        self.answer(requests, lambda replies: [on_reply(*one) for one in replies])
+
+    def answer(self, requests: Sequence[Request], on_replies: OnReplies) -> None:
+        """Do as `run`, but hand over together what came in one pass of the model."""
         import torch
 
         require_template(self._tokenizer, requests, self._identity["model"])
@@ -95,15 +99,15 @@ class TransformersEngine:
                 following = [
                     request
                     for group in _grouped(openings)
-                    for request in self._together(group, on_reply)
+                    for request in self._together(group, on_replies)
                 ]
-                openings = list(self._fitting(following, on_reply))
+                openings = list(self._fitting(following, on_replies))
 
     def _opening(self, request: Request) -> Opening:
         text = self._turns.render(request)
         return request, text, self._turns.encode(text)
 
-    def _fitting(self, requests: Sequence[Request], on_reply: OnReply) -> Iterator[Opening]:
+    def _fitting(self, requests: Sequence[Request], on_replies: OnReplies) -> Iterator[Opening]:
         """Yield what can be answered; the rest is answered with nothing until its limits end it."""
         for first in requests:
             request: Request | None = first
@@ -112,7 +116,7 @@ class TransformersEngine:
                 if self._fits(opening[2]):
                     yield opening
                     break
-                request = on_reply(request, Reply(text=""))
+                (request,) = on_replies([(request, Reply(text=""))])
 
     def _context(self) -> int | None:
         return getattr(self._model.config, "max_position_embeddings", None)
@@ -121,7 +125,7 @@ class TransformersEngine:
         context = self._context()
         return context is None or len(ids) + self._sampling.reply_tokens <= context
 
-    def _together(self, openings: Sequence[Opening], on_reply: OnReply) -> list[Request]:
+    def _together(self, openings: Sequence[Opening], on_replies: OnReplies) -> list[Request]:
         """Run chains to their end; return follow-ups that begin otherwise."""
         prompts = [ids for _, _, ids in openings]
         shared = prompts[0][: _shared_length(prompts)]
@@ -133,7 +137,7 @@ class TransformersEngine:
             schedule = Schedule(
                 self._model, self._turns, self._sampling, shape, shared, prefix, self._on_tokens
             )
-            return schedule.run(openings, on_reply)
+            return schedule.run(openings, on_replies)
 
 
 def identity_of(
