@@ -97,6 +97,8 @@ def test_each_step_has_the_rows_that_it_had_of_about_as_many_tokens(run):
     dealing = [prepared(rows, count, own, number, lengths) for number in range(count)]
     one = prepared(rows, 1, count * own, 0)
     assert [len(loader) for loader in dealing] == [len(loader) for loader in plain]
+    sampler = dealing[0].get_sampler()
+    assert len(sampler) == len([*sampler])
     for _ in range(2):
         before, after = by_all(plain), by_all(dealing)
         assert len(after) == len(before) == len(one)
@@ -139,7 +141,7 @@ def chain_of(length: int) -> Encoded:
 
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
 def test_trainers_deal_by_the_lengths_of_their_rows(monkeypatch, kind):
-    lengths = [9, 3, 3, 9]
+    lengths = [9, 9, 3, 3]
     chains = [chain_of(length) for length in lengths]
     rows = RowCollator(chains, 0, 1_000)
     pairs = PackedCollator([alone(one) for one in chains], 0, 1_000)
