@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from trl import SFTTrainer
 
+from fcpref.shell.balancing import Balancing
 from fcpref.shell.layouts import lay_out
 from fcpref.shell.packed_rows import Batch, alone, collate
 from fcpref.shell.passes import average_metrics, on_device, passes
@@ -32,6 +33,11 @@ class RowCollator:
         """
         self.rows, self.pad, self.budget = rows, pad, budget
 
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each row."""
+        return [row.length for row in self.rows]
+
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, list[Batch]]:
         """Return the parts."""
         rows = [alone(self.rows[one["row"]]) for one in examples]
@@ -44,7 +50,7 @@ class RowCollator:
         }
 
 
-class PackedSFTTrainer(Resuming, SFTTrainer):
+class PackedSFTTrainer(Balancing, Resuming, SFTTrainer):
     """TRL's SFTTrainer: its loss and schedule, our batches and forward passes."""
 
     _signature_columns: Any

@@ -12,6 +12,7 @@ from trl.trainer import dpo_trainer
 from trl.trainer.utils import FusedCausalLMOutput, use_adapter
 
 from fcpref.shell import sharding
+from fcpref.shell.balancing import Balancing
 from fcpref.shell.layouts import Part, lay_out
 from fcpref.shell.packed_rows import Batch, PackedRow, collate, table
 from fcpref.shell.passes import average_metrics, nothing, on_device, passes
@@ -41,6 +42,11 @@ class PackedCollator:
         """
         self.pairs, self.pad, self.budget = pairs, pad, budget
         self.references: torch.Tensor | None = None
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each pair."""
+        return [pair.length for pair in self.pairs]
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return the parts; reference log-probabilities go with them where they are known."""
@@ -74,7 +80,7 @@ class PackedCollator:
         return batch
 
 
-class PackedDPOTrainer(Resuming, DPOTrainer):
+class PackedDPOTrainer(Balancing, Resuming, DPOTrainer):
     """TRL's DPOTrainer on packed pairs: its losses and metrics, our forward pass."""
 
     _signature_columns: Any

@@ -253,6 +253,8 @@ def _common(
         "use_cpu": not torch.cuda.is_available() and not sharding.kind(),
         # All adapters are used in every pass; looking for others takes a walk through the graph.
         "ddp_find_unused_parameters": False,
+        # No model has buffers that training changes; each pass would begin by sending them to all.
+        "ddp_broadcast_buffers": False,
         "max_grad_norm": 1.0,
         "dataloader_pin_memory": False,
     }

@@ -156,6 +156,17 @@ def test_shares_of_all_weights_are_trained_and_put_together(data, by_one):
         assert weights[1][name].allclose(tensor, atol=5e-3), name
 
 
+# Of nine pairs each is a pass of the reference, so one process has five of them and the other four.
+def test_a_process_with_fewer_passes_of_the_reference_waits_for_the_other(tmp_path_factory):
+    data = training_data(tmp_path_factory, 9)
+    few = ("batch=2", "epochs=1")
+    alone, _, _ = trained(data, 1, *few)
+    together, _, _ = trained(data, 2, *few, shared="fsdp")
+    # The last pair is half a batch.
+    assert len(alone) == len(together) == 5
+    assert together[:4] == pytest.approx(alone[:4], abs=1e-3)
+
+
 def test_shares_go_on_from_a_checkpoint_to_the_same_adapter(data, by_shares):
     _, whole, _ = by_shares("sft", "fsdp")
     again = [
