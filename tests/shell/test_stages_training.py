@@ -96,6 +96,28 @@ def test_rows_that_do_not_fill_a_batch_are_told(workspace, problems, capsys):
     )
 
 
+@pytest.mark.parametrize(
+    ("gpus", "count", "said"),
+    [
+        (1, 1, ""),
+        (2, 1, "training on one of 2 GPUs; accelerate launch trains on all, as README says\n"),
+        (2, 2, ""),
+    ],
+)
+@pytest.mark.usefixtures("trainer")
+def test_gpus_that_are_not_trained_on_are_told(
+    workspace, problems, capsys, monkeypatch, gpus, count, said
+):
+    monkeypatch.setattr(stages_training, "gpu_count", lambda: gpus)
+    monkeypatch.setattr(stages_training.processes, "count", lambda: count)
+    oracle = stages.score(workspace, stages.oracle_chains(workspace, problems))
+    told = Workspace(workspace.root, Progress())
+    stages.train(told, "sft", [oracle], "hub:a/b", SftSpec(batch=3))
+    err = capsys.readouterr().err
+    assert said in err
+    assert ("GPUs" in err) == bool(said)
+
+
 def test_a_run_is_not_done_again_unless_its_adapter_has_changed(workspace, scores, trainer):
     def train(**changes):
         spec = changed(SftSpec(), changes)

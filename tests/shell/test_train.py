@@ -8,6 +8,7 @@ import math
 import pytest
 import torch
 from attrs import evolve
+from transformers import TrainingArguments
 
 from fcpref.core.chains import STUDENT, render
 from fcpref.core.codec import unstructure
@@ -21,6 +22,7 @@ from fcpref.shell.resolving import resolve
 from fcpref.shell.store import file_hash
 from fcpref.shell.tokens import encode_chain
 from fcpref.shell.train import train_dpo, train_sft
+from fcpref.shell.trl_trainers import _on_one_gpu
 from tests.trained import DPO, SFT, TASK, margin, masked_logp
 
 
@@ -214,3 +216,14 @@ def test_a_chain_is_trained_behind_the_functions_that_it_was_offered(data, tmp_p
     offered = len(data.tokenizer("Reasoning(thought) ")["input_ids"])
     assert narrowed.trained_tokens == full.trained_tokens
     assert full.tokens - narrowed.tokens == offered
+
+
+@pytest.mark.parametrize(("seen", "taken"), [(0, 0), (1, 1), (8, 1)])
+def test_a_process_trains_on_one_gpu(tmp_path, seen, taken) -> None:
+    arguments = TrainingArguments(
+        output_dir=str(tmp_path), use_cpu=True, per_device_train_batch_size=3
+    )
+    arguments._n_gpu = seen
+    _on_one_gpu(arguments)
+    assert arguments.n_gpu == taken
+    assert arguments.train_batch_size == 3
