@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fcpref.core.chains import STUDENT, Chain, render
 from fcpref.core.pairs import PreferencePair
@@ -17,6 +17,7 @@ from fcpref.shell.model_names import ModelName, ResolvedModel
 from fcpref.shell.models import load_model
 from fcpref.shell.packed_rows import pack
 from fcpref.shell.packed_trainer import PackedCollator, PackedDPOTrainer
+from fcpref.shell.preference_losses import loss_settings
 from fcpref.shell.resolving import resolve
 from fcpref.shell.tokens import Encoded, encode_chain
 from fcpref.shell.train import TrainingJob, train_sft
@@ -136,7 +137,12 @@ TRLS: dict[str, Any] = {
 
 
 def trainer_of(
-    data: Data, folder: Path, student: ResolvedModel, rows, budget: int | None = 10_000
+    data: Data,
+    folder: Path,
+    student: ResolvedModel,
+    rows,
+    budget: int | None = 10_000,
+    sft_weight: float = 0.0,
 ) -> Any:
     import datasets
     from trl import DPOConfig
@@ -148,7 +154,7 @@ def trainer_of(
         model = to_train(student, DPO).float()
     arguments = DPOConfig(
         output_dir=str(folder),
-        beta=0.3,
+        **loss_settings(evolve(DPO, beta=0.3, sft_weight=sft_weight)),
         precompute_ref_log_probs=budget is None,
         per_device_train_batch_size=2,
         **TRLS,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fcpref.shell.trained_forward import Scored
 
 _REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
+_SFT = "sft"
 
 
 class PackedCollator:
@@ -174,13 +175,39 @@ class PackedDPOTrainer(Balancing, Resuming, DPOTrainer):
         model.train()
         parts: Any = on_device(self, inputs)["parts"]
         chains = sum(len(part["counts"]) for part in parts)
+        shares = [len(part["counts"]) / chains for part in parts]
         total = torch.zeros((), device=self.args.device)
-        for part in passes(self, model, parts):
-            share = len(part["counts"]) / chains
-            loss = self.compute_loss(model, part) * share  # type: ignore[no-untyped-call]
-            self.accelerator.backward(loss)
-            total += loss.detach()
+        weights = self.loss_weights
+        by_pass = zip(shares, self._weights(parts, shares), strict=True)
+        try:
+            for part in passes(self, model, parts):
+                share, self.loss_weights = next(by_pass)
+                loss = self.compute_loss(model, part) * share  # type: ignore[no-untyped-call]
+                self.accelerator.backward(loss)
+                total += loss.detach()
+        finally:
+            self.loss_weights = weights
         return total
+
+    def _weights(self, parts: Sequence[Batch], shares: Sequence[float]) -> list[list[Any]]:
+        """Return the weights of the losses in each pass, which counts by its share of the pairs.
+
+        TRL's term ``sft`` is a mean over the tokens of a pass; weighted so, their sum is that over
+        the tokens of the step, whatever the passes and the processes that share it.
+        """
+        if _SFT not in self.loss_types:
+            return [self.loss_weights] * len(parts)
+        chosen = [part["counts"].chunk(2)[0].sum() for part in parts]
+        # Processes' gradients are averaged, so each divides by the mean of what they train on.
+        tokens = self.accelerator.reduce(torch.stack(chosen).sum().float(), "mean")
+        term = self.loss_types.index(_SFT)
+        return [
+            [
+                weight * count / tokens / share if place == term else weight
+                for place, weight in enumerate(self.loss_weights)
+            ]
+            for count, share in zip(chosen, shares, strict=True)
+        ]
 
     def _compute_loss(self, model: Any, inputs: Any, return_outputs: bool) -> Any:  # noqa: ANN401, FBT001
         counts, width = inputs["counts"], _widest(inputs)

@@ -39,13 +39,16 @@ def test_trls_loss_is_the_dpo_loss_of_the_trained_tokens(data, sft, tmp_path, st
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # inside TRL and transformers
+@pytest.mark.parametrize("sft_weight", [0.0, 0.5])
 @pytest.mark.parametrize("budget", [10_000, 1])
-def test_packed_pairs_take_the_same_way_as_trls_padded_rows(data, sft, tmp_path, budget) -> None:
+def test_packed_pairs_take_the_same_way_as_trls_padded_rows(
+    data, sft, tmp_path, budget, sft_weight
+) -> None:
     rows = data.rows()
     losses = []
     for name, tokens in (("packed", budget), ("padded", None)):
         torch.manual_seed(0)
-        trainer = trainer_of(data, tmp_path / name, sft.student, rows, tokens)
+        trainer = trainer_of(data, tmp_path / name, sft.student, rows, tokens, sft_weight)
         trainer.train()
         losses.append([entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
     packed, padded = losses

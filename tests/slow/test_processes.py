@@ -36,7 +36,6 @@ LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node")
 # Of three rows of an adapter, one process has two and the other one.
 SETTINGS = ("dtype=float32", "batch=4", "epochs=3", "learning_rate=5e-3", "lora.rank=3")
 FULL = ("method=full", "learning_rate=1e-3")
-OWN_SETTINGS = {"dpo": ("sft_weight=0.0",), "sft": ()}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,7 @@ def command(
     """Return what starts training; a model is shared out as the config of that name says."""
     # Other work than the first run's, so that it is not taken for done.
     other = f"max_tokens={2_000 + count + 10 * len(shared)}"
-    chosen = dict(one.split("=") for one in (*SETTINGS, *OWN_SETTINGS[kind], other, *more))
+    chosen = dict(one.split("=") for one in (*SETTINGS, other, *more))
     if chosen.get("method") == "full":
         del chosen["lora.rank"]
     return [
