@@ -200,12 +200,9 @@ class PackedDPOTrainer(Balancing, Resuming, DPOTrainer):
         chosen = [part["counts"].chunk(2)[0].sum() for part in parts]
         # Processes' gradients are averaged, so each divides by the mean of what they train on.
         tokens = self.accelerator.reduce(torch.stack(chosen).sum().float(), "mean")
-        term = self.loss_types.index(_SFT)
+        terms = [*zip(self.loss_types, self.loss_weights, strict=True)]
         return [
-            [
-                weight * count / tokens / share if place == term else weight
-                for place, weight in enumerate(self.loss_weights)
-            ]
+            [weight * count / tokens / share if name == _SFT else weight for name, weight in terms]
             for count, share in zip(chosen, shares, strict=True)
         ]
 
