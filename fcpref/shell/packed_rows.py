@@ -119,21 +119,20 @@ def collate(lines: Sequence[Sequence[PackedRow]], pad: int, width: int = 0) -> B
         ``position_ids`` and ``segments`` (see `seen`) of shape (B, L).
     """
     width = width or max(sum(row.length for row in line) for line in lines)
-    ids: list[list[int]] = []
-    positions: list[list[int]] = []
-    segments: list[list[int]] = []
+    ids: list[list[int]] = [[] for _ in lines]
+    positions: list[list[int]] = [[] for _ in lines]
+    segments: list[list[int]] = [[] for _ in lines]
     starts: list[tuple[int, int, PackedRow]] = []
     for number, line in enumerate(lines):
-        begun: tuple[list[int], list[int], list[int]] = ([], [], [])
         for place, row in enumerate(line):
-            starts.append((number, len(begun[0]), row))
-            begun[0].extend(row.ids)
-            begun[1].extend(row.positions)
-            begun[2].extend(_SEGMENTS * place + one for one in row.segments)
-        rest = width - len(begun[0])
-        ids.append([*begun[0], *[pad] * rest])
-        positions.append([*begun[1], *[0] * rest])
-        segments.append([*begun[2], *[-_SEGMENTS] * rest])
+            starts.append((number, len(ids[number]), row))
+            ids[number] += row.ids
+            positions[number] += row.positions
+            segments[number] += (_SEGMENTS * place + one for one in row.segments)
+        rest = width - len(ids[number])
+        ids[number] += [pad] * rest
+        positions[number] += [0] * rest
+        segments[number] += [-_SEGMENTS] * rest
     flat: dict[str, list[int]] = {
         name: [] for name in ("rows", "columns", "targets", "chains", "places", "counts")
     }
