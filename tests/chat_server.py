@@ -148,13 +148,6 @@ def serving(behaviour):
         server.server_close()
 
 
-def use_key(monkeypatch):
-    """Give every request a key, and no proxy."""
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setenv("FCPREF_API_KEY", KEY)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 def request(job="p/0", step=0, text="Is it so?", **others):
     messages = (Message(role="user", content=text),)
     return Request(job=job, step=step, messages=messages, **others)

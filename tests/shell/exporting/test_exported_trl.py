@@ -4,30 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fcpref.shell.workspace import Workspace
-from tests.exported import chains_of
-from tests.exported_formats import GRAMMARS, every_pair, exporting, loaded
+from tests.exported_formats import GRAMMARS, loaded
 from tests.tiny_model import CHATML, QWEN, byte_tokenizer, save_tiny
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    return Workspace(tmp_path_factory.mktemp("work") / "artifacts")
-
-
-@pytest.fixture(scope="module")
-def chains(workspace):
-    return {grammar: chains_of(workspace, grammar) for grammar in GRAMMARS}
-
-
-@pytest.fixture(scope="module")
-def pairs(workspace, chains):
-    return every_pair(workspace, chains)
-
-
-@pytest.fixture
-def exported(workspace, chains, pairs, tmp_path):
-    return exporting(workspace, chains, pairs, tmp_path)
 
 
 @pytest.fixture(scope="module", params=GRAMMARS)

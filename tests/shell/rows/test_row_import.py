@@ -31,7 +31,7 @@ from fcpref.shell.row_tables import RowEncoder
 from fcpref.shell.verify import verify
 from fcpref.shell.workspace import Workspace
 from tests.command_line import made_by, refused
-from tests.imported import GRAMMARS, TASKS, every_kind, imported, problems_of, said
+from tests.imported import GRAMMARS, TASKS, imported, problems_of, said
 from tests.played import played
 from tests.strategies import calls, texts
 
@@ -52,16 +52,6 @@ IMPORTED = [
     for grammar in GRAMMARS
     if grammar == "python" or FORMATS[name].tool_columns is not None
 ]
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    return Workspace(tmp_path_factory.mktemp("work") / "artifacts")
-
-
-@pytest.fixture(scope="module")
-def made(workspace):
-    return every_kind(workspace)
 
 
 def sides(pair):

@@ -34,16 +34,10 @@ from tests.chat_server import (
     send,
     sends,
     serving,
-    use_key,
 )
 
 PRICES = Prices(prompt=1000, completion=5000)  # an answer of `completion` costs 0.046
 COST = 0.046
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    use_key(monkeypatch)
 
 
 def test_usage_counts_retries_and_what_tokens_cost():

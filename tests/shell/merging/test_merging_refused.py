@@ -18,25 +18,8 @@ from fcpref.shell.merging import MARK, merge_model
 from fcpref.shell.model_names import ModelName
 from fcpref.shell.models import load_model
 from fcpref.shell.resolving import resolve
-from fcpref.shell.workspace import Workspace
 from tests.command_line import refused
-from tests.merged import trained_twice
 from tests.model_files import random_model, write_gguf
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    return Workspace(tmp_path_factory.mktemp("merging") / "artifacts")
-
-
-@pytest.fixture(scope="module")
-def trained(workspace, tmp_path_factory):
-    return trained_twice(workspace, tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def name(trained):
-    return f"adapter:{trained['second'][1]}@path:{trained['base']}"
 
 
 def test_a_merged_folder_is_replaced_and_any_other_refused(workspace, name, trained, tmp_path):

@@ -22,13 +22,7 @@ from tests.chat_server import (
     send,
     sends,
     serving,
-    use_key,
 )
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    use_key(monkeypatch)
 
 
 def test_check_accepts_a_listed_model_without_asking_it():

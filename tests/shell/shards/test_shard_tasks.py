@@ -14,30 +14,8 @@ from fcpref.shell.recordings import Recorded
 from fcpref.shell.shards import InProcess, Sharding, Task, by_shard, gather
 from fcpref.shell.store import read_artifact
 from fcpref.shell.workspace import Workspace, package_version
-from tests.sharded_stages import Unreliable, asking, make, serving, solver
+from tests.sharded_stages import Unreliable, asking, make, solver
 from tests.teacher_server import KEY
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("FCPREF_API_KEY", KEY)
-
-
-@pytest.fixture(scope="module")
-def server():
-    with serving() as (endpoint, behaviour):
-        yield endpoint, behaviour
-
-
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory, server):
-    """Make everything in one process."""
-    folder = tmp_path_factory.mktemp("alone")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        patch.setenv("FCPREF_API_KEY", KEY)
-        return make(folder, asking(server[0]))
 
 
 def test_no_task_is_begun_after_a_failure():

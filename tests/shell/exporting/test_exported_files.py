@@ -13,29 +13,7 @@ from fcpref.errors import ArtifactError
 from fcpref.shell import dataset_files
 from fcpref.shell.dataset_files import DatasetFiles
 from fcpref.shell.exporting import export_dataset
-from fcpref.shell.workspace import Workspace
 from tests.exported import chains_of
-from tests.exported_formats import GRAMMARS, every_pair, exporting
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    return Workspace(tmp_path_factory.mktemp("work") / "artifacts")
-
-
-@pytest.fixture(scope="module")
-def chains(workspace):
-    return {grammar: chains_of(workspace, grammar) for grammar in GRAMMARS}
-
-
-@pytest.fixture(scope="module")
-def pairs(workspace, chains):
-    return every_pair(workspace, chains)
-
-
-@pytest.fixture
-def exported(workspace, chains, pairs, tmp_path):
-    return exporting(workspace, chains, pairs, tmp_path)
 
 
 def test_an_export_replaces_the_one_before_it_and_nothing_else(workspace, exported, tmp_path):

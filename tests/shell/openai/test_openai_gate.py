@@ -22,13 +22,7 @@ from tests.chat_server import (
     send,
     sends,
     serving,
-    use_key,
 )
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    use_key(monkeypatch)
 
 
 def paced(steps, most=16):

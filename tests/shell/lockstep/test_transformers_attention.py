@@ -8,23 +8,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from fcpref.errors import ModelError
 from fcpref.shell.engines import slots
-from tests.lockstep import Replies, engine_of, openings, plain_loop, run, shaped
-from tests.tiny_model import ascii_tokenizer, tiny_llama
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return ascii_tokenizer()
-
-
-@pytest.fixture(scope="module")
-def model(tokenizer):
-    return tiny_llama(tokenizer)
-
-
-@pytest.fixture(scope="module")
-def expected(model, tokenizer) -> Replies:
-    return plain_loop(model, tokenizer, openings())
+from tests.lockstep import engine_of, openings, plain_loop, run, shaped
 
 
 def test_the_output_layer_is_fed_contiguous_states(model, tokenizer) -> None:

@@ -32,7 +32,6 @@ from tests.chat_server import (
     send,
     sends,
     serving,
-    use_key,
     waits,
 )
 
@@ -40,11 +39,6 @@ ONCE = Patience(retries=0, request=5)
 IMPATIENT = Patience(retries=0, request=0.2)
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 MEGABYTE = 1_000_000
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    use_key(monkeypatch)
 
 
 def read_request(peer):

@@ -7,28 +7,8 @@ import pytest
 from fcpref.shell import stages, stages_models
 from fcpref.shell.merging import merge_model
 from fcpref.shell.workspace import Workspace
-from tests.merged import card, trained_twice
+from tests.merged import card
 from tests.tiny_model import CHATML, byte_tokenizer, save_tiny
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    return Workspace(tmp_path_factory.mktemp("merging") / "artifacts")
-
-
-@pytest.fixture(scope="module")
-def trained(workspace, tmp_path_factory):
-    return trained_twice(workspace, tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def name(trained):
-    return f"adapter:{trained['second'][1]}@path:{trained['base']}"
-
-
-@pytest.fixture(scope="module")
-def merged(workspace, name, tmp_path_factory):
-    return merge_model(workspace, name, tmp_path_factory.mktemp("out") / "student").folder
 
 
 def test_llama_cpp_s_converter_reads_the_card(merged):

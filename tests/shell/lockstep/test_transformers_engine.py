@@ -11,26 +11,11 @@ from fcpref.core.chains import Reply
 from fcpref.errors import ModelError
 from fcpref.shell.engines import drawing, schedule
 from fcpref.shell.engines.base import Sampling
-from tests.lockstep import NOISY, PROMPTS, Replies, engine_of, openings, plain_loop, run
+from tests.lockstep import NOISY, PROMPTS, engine_of, openings, plain_loop, run
 from tests.tiny_model import COUNTING, REWRITING, ascii_tokenizer, byte_tokenizer, tiny_llama
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return ascii_tokenizer()
-
-
-@pytest.fixture(scope="module")
-def model(tokenizer):
-    return tiny_llama(tokenizer)
-
-
-@pytest.fixture(scope="module")
-def expected(model, tokenizer) -> Replies:
-    return plain_loop(model, tokenizer, openings())
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 5])

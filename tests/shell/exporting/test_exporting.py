@@ -14,10 +14,9 @@ from fcpref.core.pairs.export import FORMATS, PairFormat
 from fcpref.errors import ArtifactError, PairError, UsageError
 from fcpref.shell import stages
 from fcpref.shell.exporting import export_dataset
-from fcpref.shell.workspace import Workspace
 from tests.command_line import invoke, made_by, refused
 from tests.exported import chains_of
-from tests.exported_formats import GRAMMARS, every_pair, exporting, loaded
+from tests.exported_formats import GRAMMARS, loaded
 from tests.row_schemas import check
 
 CARRIED = [
@@ -26,26 +25,6 @@ CARRIED = [
     for grammar in GRAMMARS
     if grammar == "python" or one.tool_columns is not None
 ]
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    return Workspace(tmp_path_factory.mktemp("work") / "artifacts")
-
-
-@pytest.fixture(scope="module")
-def chains(workspace):
-    return {grammar: chains_of(workspace, grammar) for grammar in GRAMMARS}
-
-
-@pytest.fixture(scope="module")
-def pairs(workspace, chains):
-    return every_pair(workspace, chains)
-
-
-@pytest.fixture
-def exported(workspace, chains, pairs, tmp_path):
-    return exporting(workspace, chains, pairs, tmp_path)
 
 
 def lines(done, split="train"):

@@ -30,16 +30,10 @@ from tests.chat_server import (
     send,
     sends,
     serving,
-    use_key,
 )
 
 TASK = find_task("math.word")
 TOOLS = schemas(PromptSpec(detail="help", grammar="tools"), TASK.toolbox)
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    use_key(monkeypatch)
 
 
 class Reader(Behaviour):

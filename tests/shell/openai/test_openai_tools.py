@@ -25,14 +25,7 @@ from tests.chat_server import (
     send,
     sends,
     serving,
-    use_key,
 )
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    use_key(monkeypatch)
-
 
 TASK = find_task("math.word")
 TOOLS = PromptSpec(detail="help", shots=1, grammar="tools")

@@ -17,7 +17,6 @@ from fcpref.shell import sharded, stages
 from fcpref.shell.recording_files import Recording
 from fcpref.shell.shards import InProcess, Sharding, by_shard
 from tests.sharded_stages import Unreliable, asking, files, make, serving, solver
-from tests.teacher_server import KEY
 
 
 class Losing:
@@ -43,28 +42,6 @@ class BreaksOff:
             if number == self.after:
                 raise BrokenOffError
             yield number, work(task)
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("FCPREF_API_KEY", KEY)
-
-
-@pytest.fixture(scope="module")
-def server():
-    with serving() as (endpoint, behaviour):
-        yield endpoint, behaviour
-
-
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory, server):
-    """Make everything in one process."""
-    folder = tmp_path_factory.mktemp("alone")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        patch.setenv("FCPREF_API_KEY", KEY)
-        return make(folder, asking(server[0]))
 
 
 @pytest.mark.parametrize("shards", [0, 2, 5, 100])

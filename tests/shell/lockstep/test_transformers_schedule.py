@@ -27,25 +27,10 @@ from tests.lockstep import (
     run,
     shaped,
 )
-from tests.tiny_model import ascii_tokenizer, tiny_llama
+from tests.tiny_model import tiny_llama
 
 if TYPE_CHECKING:
     from fcpref.shell.engines.base import Request
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return ascii_tokenizer()
-
-
-@pytest.fixture(scope="module")
-def model(tokenizer):
-    return tiny_llama(tokenizer)
-
-
-@pytest.fixture(scope="module")
-def expected(model, tokenizer) -> Replies:
-    return plain_loop(model, tokenizer, openings())
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 8])

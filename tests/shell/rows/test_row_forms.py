@@ -10,18 +10,7 @@ import pytest
 from fcpref.core.problems import Problem
 from fcpref.errors import ProblemError
 from fcpref.shell.importing import import_chats
-from fcpref.shell.workspace import Workspace
-from tests.imported import every_kind, imported, problems_of
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    return Workspace(tmp_path_factory.mktemp("work") / "artifacts")
-
-
-@pytest.fixture(scope="module")
-def made(workspace):
-    return every_kind(workspace)
+from tests.imported import imported, problems_of
 
 
 def chat(problem, replies, told="?"):

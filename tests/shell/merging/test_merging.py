@@ -17,31 +17,10 @@ from fcpref.shell.merging import merge_model
 from fcpref.shell.model_names import ModelName
 from fcpref.shell.models import load_model, load_tokenizer
 from fcpref.shell.resolving import resolve
-from fcpref.shell.workspace import Workspace
-from tests.merged import SPEC, card, trained_twice
+from tests.merged import SPEC, card
 from tests.model_files import random_model, write_gguf
 from tests.shell.test_transformers_serve import PATIENCE, serving
 from tests.tiny_model import CHATML
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    return Workspace(tmp_path_factory.mktemp("merging") / "artifacts")
-
-
-@pytest.fixture(scope="module")
-def trained(workspace, tmp_path_factory):
-    return trained_twice(workspace, tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def name(trained):
-    return f"adapter:{trained['second'][1]}@path:{trained['base']}"
-
-
-@pytest.fixture(scope="module")
-def merged(workspace, name, tmp_path_factory):
-    return merge_model(workspace, name, tmp_path_factory.mktemp("out") / "student").folder
 
 
 def test_the_weights_are_the_base_plus_the_update_rounded_once(trained, merged):

@@ -23,14 +23,8 @@ from tests.chat_server import (
     says,
     sends,
     serving,
-    use_key,
     waits,
 )
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    use_key(monkeypatch)
 
 
 @pytest.mark.parametrize(

@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@pytest.fixture(scope="module")
-def tokenizer():
-    return ascii_tokenizer()
-
-
-@pytest.fixture(scope="module")
-def model(tokenizer):
-    return tiny_llama(tokenizer)
-
-
 TASK = find_task("math.word")
 SPEC = PromptSpec(detail="signatures", grammar="tools")
 SCHEMAS = schemas(SPEC, TASK.toolbox)

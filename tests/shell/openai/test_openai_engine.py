@@ -19,14 +19,8 @@ from tests.chat_server import (
     says,
     sends,
     serving,
-    use_key,
     waits,
 )
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    use_key(monkeypatch)
 
 
 def test_a_reply_arrives_with_its_tokens():

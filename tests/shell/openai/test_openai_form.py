@@ -17,16 +17,10 @@ from tests.chat_server import (
     says,
     send,
     serving,
-    use_key,
 )
 
 TASK = find_task("math.word")
 TOOLS = schemas(PromptSpec(detail="help", grammar="tools"), TASK.toolbox)
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    use_key(monkeypatch)
 
 
 def test_a_request_may_have_a_temperature_of_its_own():
