@@ -1,7 +1,8 @@
 """Training against TRL's DPOTrainer and SFTTrainer at their defaults: same rows, model and run.
 
 Time runs from chains to trained weights: encoding, reference log-probabilities and all steps, but
-not loading the model. TRL's DPO keeps its default batch of 8, its SFT takes ours.
+not loading model and tokenizer; TRL's trainers add the adapter themselves, within it. TRL's DPO
+keeps its default batch of 8, its SFT takes ours.
 
 SFT is ours on the calls alone; TRL gets rows of `prompt` and `completion`, whose default is loss on
 the whole completion, the results between the calls included. So both pass the same tokens through
@@ -84,6 +85,7 @@ def _trl(resolved: ResolvedModel, rows: list[dict[str, Any]], setting: Setting) 
     # TRL loads a model that is named in float32, and trains it in bfloat16 by autocast.
     model = AutoModelForCausalLM.from_pretrained(resolved.folder, dtype=torch.float32)
     lora = spec_of(setting).lora
+    tokenizer = load_tokenizer(resolved)
     with tempfile.TemporaryDirectory() as folder:
 
         def work() -> None:
@@ -98,7 +100,7 @@ def _trl(resolved: ResolvedModel, rows: list[dict[str, Any]], setting: Setting) 
                     save_strategy="no",
                 ),
                 train_dataset=datasets.Dataset.from_list(rows),
-                processing_class=load_tokenizer(resolved),
+                processing_class=tokenizer,
                 peft_config=LoraConfig(
                     r=lora.rank, lora_alpha=lora.alpha, target_modules="all-linear"
                 ),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fcpref.errors import ArtifactError, TrainingError
 from fcpref.shell import processes, sharding
+from fcpref.shell.adapter_size import CONFIG
 from fcpref.shell.model_names import ModelName, ResolvedModel
 from fcpref.shell.models import load_model, loaded_dtype, on_gpu
 from fcpref.shell.resolving import TEMPLATE
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from fcpref.core.training import DpoSpec, GrpoSpec, LoraSpec, SftSpec
 
 WEIGHTS = "adapter_model.safetensors"
-CONFIG = "adapter_config.json"
 _MAGNITUDE = "lora_magnitude_vector"
 
 

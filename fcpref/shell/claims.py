@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fcpref.errors import ArtifactError
 from fcpref.shell import processes
+from fcpref.shell.store import is_free
 from fcpref.shell.workspace import work_key
 
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ def claim(workspace: Workspace, folder: Path, key: str) -> None:
         ArtifactError: something is there that is not of this run.
     """
     note = work_key("folder", {"path": os.path.relpath(folder, workspace.local)})
-    there = folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))
-    if there and workspace.entry(note).get("run") != key:
+    if not is_free(folder) and workspace.entry(note).get("run") != key:
         message = (
             f"{folder}: is there already and not of this run; choose another --name or remove the "
             "folder"

@@ -13,8 +13,6 @@ _WORTH_IT = 0.9
 
 Attention is slower there: each row's tokens are told apart from the others' by a mask.
 """
-_ALIGNED = 8
-"""What widths are multiples of there, which attention on a GPU takes as they are."""
 
 
 class Part(NamedTuple):
@@ -28,6 +26,11 @@ class Part(NamedTuple):
     lines: list[list[int]]
     width: int
 
+    @property
+    def rows(self) -> list[int]:
+        """Places of the rows in the order of a batch."""
+        return [at for line in self.lines for at in line]
+
 
 def lay_out(lengths: Sequence[int], budget: int) -> list[Part]:
     """Return the passes that take rows: a line each, or filled lines if that saves enough.
@@ -37,7 +40,7 @@ def lay_out(lengths: Sequence[int], budget: int) -> list[Part]:
         budget: tokens of a pass, padding included; a longer row is a pass of its own.
     """
     padded = by_budget(lengths, budget)
-    width = -(-max(lengths) // _ALIGNED) * _ALIGNED
+    width = max(lengths)
     filled = fill(lengths, width)
     tokens = sum(len(group) * max(lengths[at] for at in group) for group in padded)
     if len(filled) * width > _WORTH_IT * tokens:

@@ -21,6 +21,7 @@ from fcpref.shell.model_facts import card_of
 from fcpref.shell.model_names import ModelName, ResolvedModel, public_name
 from fcpref.shell.models import load_model, quiet
 from fcpref.shell.resolving import TEMPLATE, kept_template, resolve
+from fcpref.shell.store import is_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -127,7 +128,7 @@ def write_model(
 
 def _refuse_other_folder(folder: Path) -> None:
     """Writing replaces the folder, so it must be new, empty or merged earlier."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if is_free(folder):
         return
     try:
         mark = json.loads((folder / MARK).read_bytes())

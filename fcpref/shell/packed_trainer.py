@@ -76,7 +76,7 @@ class PackedCollator:
     def _part(self, places: Sequence[int], part: Part) -> Batch:
         batch = self.batch(places, part)
         if self.references is not None:
-            taken = [places[at] for line in part.lines for at in line]
+            taken = [places[at] for at in part.rows]
             batch |= dict(zip(_REFERENCE, self.references[:, taken], strict=True))
         return batch
 
@@ -142,8 +142,7 @@ class PackedDPOTrainer(Balancing, Resuming, DPOTrainer):
         lacking = sharding.lacking(self.accelerator, len(mine))
         for part in mine:
             logps = self.compute_ref_log_probs(model, on_device(self, collator.batch(every, part)))
-            taken = [at for line in part.lines for at in line]
-            found[:, taken] = torch.stack(logps).float().cpu()
+            found[:, part.rows] = torch.stack(logps).float().cpu()
         for _ in range(lacking):
             with self._as_reference():
                 nothing(model, on_device(self, collate([collator.pairs[:1]], collator.pad)))

@@ -30,12 +30,13 @@ from fcpref.core.training import (
 )
 from fcpref.errors import ArtifactError, TrainingError
 from fcpref.shell import processes, sharding
-from fcpref.shell.adapters import CONFIG, WEIGHTS, save_adapter, to_train
+from fcpref.shell.adapter_size import CONFIG
+from fcpref.shell.adapters import WEIGHTS, save_adapter, to_train
 from fcpref.shell.checkpoints import Checkpoints
 from fcpref.shell.encoding import encode_rows
 from fcpref.shell.model_names import ModelName, ResolvedModel, public_base
 from fcpref.shell.probing import Probing
-from fcpref.shell.store import file_hash
+from fcpref.shell.store import file_hash, is_free
 from fcpref.shell.tokens import encode_row
 from fcpref.shell.training_templates import grammars_of, training_tokenizer
 from fcpref.shell.whole_models import filled, is_whole, save_whole
@@ -274,7 +275,7 @@ def _finish(
 
 def _refuse_other_folder(out: Path) -> None:
     """Saving replaces the folder, so it must be new, empty, an adapter's or a trained model's."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    if is_free(out):
         return
     if (out / CONFIG).is_file() or is_whole(out):
         return

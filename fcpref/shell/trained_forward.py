@@ -59,14 +59,14 @@ def score_trained_only(model: Any) -> None:  # noqa: ANN401
     model.forward = forward
 
 
-def _masks(config: Any, seen: torch.Tensor, positions: torch.Tensor) -> Any:  # noqa: ANN401
+def _masks(config: Any, visible: torch.Tensor, positions: torch.Tensor) -> Any:  # noqa: ANN401
     """Return what a model's layers see, where they see a window of what came before.
 
     A model takes masks of four dimensions as they are, so that it does not cut them itself.
 
     Args:
         config: of the model.
-        seen: shape (B, 1, L, L), without a window.
+        visible: shape (B, 1, L, L), without a window.
         positions: of tokens in their own chains, shape (B, L).
 
     Returns:
@@ -75,40 +75,40 @@ def _masks(config: Any, seen: torch.Tensor, positions: torch.Tensor) -> Any:  # 
     window = getattr(config, "sliding_window", None)
     kinds = set(getattr(config, "layer_types", None) or ["sliding_attention"])
     if window is None or "sliding_attention" not in kinds:
-        return seen
+        return visible
     near = positions[:, None, :, None] - positions[:, None, None, :] < window
     if len(kinds) == 1:
-        return seen & near
-    return {"full_attention": seen, "sliding_attention": seen & near}
+        return visible & near
+    return {"full_attention": visible, "sliding_attention": visible & near}
 
 
-def _as_read(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def _as_read(visible: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Return a mask as attention on its device reads it.
 
     Args:
-        seen: true where a token is seen, shape (B, 1, L, L).
+        visible: true where a token is visible, shape (B, 1, L, L).
         dtype: of the model's weights, which attention computes in unless autocast is on.
     """
-    if seen.device.type != "cuda":
-        return seen
+    if visible.device.type != "cuda":
+        return visible
     autocast = torch.is_autocast_enabled("cuda")
-    return added(seen, torch.get_autocast_dtype("cuda") if autocast else dtype)
+    return added(visible, torch.get_autocast_dtype("cuda") if autocast else dtype)
 
 
-def added(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def added(visible: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Return what a mask adds to attention's scores, in a form that a GPU's takes as it is.
 
     Of a mask it would make this anew in every layer, and copy it where rows do not begin at
     aligned places.
 
     Args:
-        seen: true where a token is seen, shape (B, 1, L, L).
+        visible: true where a token is visible, shape (B, 1, L, L).
         dtype: of the scores.
     """
-    *shape, width = seen.shape
+    *shape, width = visible.shape
     room = -(-width // _ALIGNED) * _ALIGNED
-    zeros = torch.zeros(*shape, room, dtype=dtype, device=seen.device)
-    return zeros[..., :width].masked_fill_(~seen, -torch.inf)
+    zeros = torch.zeros(*shape, room, dtype=dtype, device=visible.device)
+    return zeros[..., :width].masked_fill_(~visible, -torch.inf)
 
 
 class Scored(NamedTuple):

@@ -143,6 +143,14 @@ def test_two_processes_take_the_same_way_as_one(by_one, by_shares, kind, shared)
         assert weights[1][name].allclose(tensor, atol=5e-3), name
 
 
+# Beside it is a copy for the reference, which has no gradients to be exchanged.
+def test_two_processes_go_on_from_an_adapter_as_one(data, by_one):
+    onward = evolve(data, student=f"adapter:{by_one['sft',][1]}")
+    (alone, *_), (together, *_) = (trained(onward, count, "seed=5") for count in (1, 2))
+    assert together == pytest.approx(alone, abs=1e-3)
+    assert max(alone) - min(alone) > 0.05
+
+
 # The reference is the whole model too.
 def test_shares_of_all_weights_are_trained_and_put_together(data, by_one):
     alone, one, _ = by_one["dpo", *FULL]

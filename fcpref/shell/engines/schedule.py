@@ -10,62 +10,27 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
-
 from fcpref.core.chains import Reply, Spoken
 from fcpref.core.seeds import derive
 from fcpref.shell.engines.drawing import choose
 from fcpref.shell.engines.passes import Passes
+from fcpref.shell.engines.rows import Row, fed_together
 from fcpref.shell.engines.slots import Slots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from random import Random  # noqa: TC004 - the rows are never structured
 
     import torch
     from transformers import Cache
 
-    from fcpref.shell.engines.base import OnReplies, OnTokens, Request, Sampling  # noqa: TC004
+    from fcpref.shell.engines.base import OnReplies, OnTokens, Request, Sampling
     from fcpref.shell.engines.memory import Shape
+    from fcpref.shell.engines.rows import Opening
     from fcpref.shell.engines.turns import Turns
 
 # A pass that feeds results pays when so many of the chains wait for one.
 _WAITING = 8
-_PASS_TOKENS = 4_096
 _ENDLESS = 1 << 40
-
-
-@define(kw_only=True, eq=False)
-class Row:
-    """One chain under way.
-
-    Attributes:
-        request: what is being answered.
-        text: its chat as rendered.
-        seen: the tokens of that after what all chains share.
-        noise: the random numbers of this reply.
-        feed: the last of those tokens, which the model has not been fed yet.
-        ready: the token that the model said last and has not been fed yet.
-        generated: tokens of the reply so far.
-        slot: where its keys and values are.
-        column: how many tokens' are there.
-        twins: chains of the same prompt that wait for a copy.
-    """
-
-    request: Request
-    text: str
-    seen: list[int]
-    noise: Random
-    feed: list[int] = field(factory=list)
-    ready: int | None = None
-    generated: list[int] = field(factory=list)
-    slot: int = -1
-    column: int = 0
-    twins: list[Row] = field(factory=list)
-
-
-Opening = tuple["Request", str, list[int]]
-"""A request, its rendered chat, and the tokens of that."""
 
 
 class Schedule:
@@ -200,7 +165,7 @@ class Schedule:
     def _extend(self, waiting: list[Row]) -> tuple[torch.Tensor, list[tuple[int, Row]]]:
         """Feed chains several tokens each; return logits, and which rows of them are to be used."""
         shape, passes = self._shape, self._sure_passes()
-        some, width = _batch(waiting, shape)
+        some, width = fed_together(waiting, shape)
         height = shape.batch if shape.fixed else len(some)
         ids = [[self._turns.pad] * width for _ in range(height)]
         columns = [[-1] * width for _ in range(height)]
@@ -329,21 +294,6 @@ class Schedule:
     def _sure_passes(self) -> Passes:
         assert self._passes is not None  # noqa: S101 - made when the first chain is admitted
         return self._passes
-
-
-def _batch(waiting: list[Row], shape: Shape) -> tuple[list[Row], int]:
-    """Return the chains that are fed together, and how many tokens each."""
-    if shape.fixed:
-        return waiting[: shape.batch], shape.chunk
-    # Those with about as much to feed go together, as many as a pass of bounded size takes.
-    ordered = sorted(waiting, key=lambda row: len(row.feed))
-    width = min(shape.chunk, len(ordered[0].feed))
-    for count, row in enumerate(ordered[1:], start=1):
-        wider = min(shape.chunk, len(row.feed))
-        if (count + 1) * wider > _PASS_TOKENS:
-            return ordered[:count], width
-        width = wider
-    return ordered, width
 
 
 def _free_memory() -> None:

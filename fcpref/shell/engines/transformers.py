@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from fcpref.shell.engines.base import OnReplies, OnReply, OnTokens, Request, Sampling
-    from fcpref.shell.engines.schedule import Opening
+    from fcpref.shell.engines.rows import Opening
 
 _FEW = 32
 

@@ -9,7 +9,7 @@ import torch
 
 from fcpref.core.chains import Reply
 from fcpref.errors import ModelError
-from fcpref.shell.engines import drawing, schedule
+from fcpref.shell.engines import drawing, rows, schedule
 from fcpref.shell.engines.base import Sampling
 from tests.lockstep import NOISY, PROMPTS, engine_of, openings, plain_loop, run
 from tests.tiny_model import COUNTING, REWRITING, ascii_tokenizer, byte_tokenizer, tiny_llama
@@ -34,7 +34,7 @@ def test_greedy_replies_are_those_of_the_plain_loop_for_other_models(tokenizer, 
 def test_prompts_may_be_encoded_in_any_number_of_passes(
     model, tokenizer, expected, monkeypatch, budget
 ) -> None:
-    monkeypatch.setattr(schedule, "_PASS_TOKENS", budget)
+    monkeypatch.setattr(rows, "_PASS_TOKENS", budget)
     assert run(engine_of(model, tokenizer), openings()) == expected
 
 
