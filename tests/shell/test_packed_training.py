@@ -50,7 +50,10 @@ def test_packed_pairs_take_the_same_way_as_trls_padded_rows(
         torch.manual_seed(0)
         trainer = trainer_of(data, tmp_path / name, sft.student, rows, tokens, sft_weight)
         trainer.train()
-        losses.append([entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
+        history = [entry for entry in trainer.state.log_history if "loss" in entry]
+        losses.append([entry["loss"] for entry in history])
+        if tokens is not None:  # padding is not counted
+            assert history[-1]["num_tokens"] == 4 * sum(pack(*both).length for both in rows)
     packed, padded = losses
     assert len(packed) == 12
     assert packed == pytest.approx(padded, abs=1e-3)
