@@ -157,9 +157,7 @@ def _held_out(workspace: Workspace, plan: EvaluationPlan) -> Artifact:
     if plan.problems:
         problems = workspace.locate(plan.problems, "problems")
     else:
-        problems = stages.make_problems(
-            workspace, plan.task, "test", plan.count, plan.seed, plan.knobs
-        )
+        problems = stages.planned_problems(workspace, plan, "test")
     if any(problem.split != "test" for problem in problems.values(Problem)):
         raise UsageError(f"{problems.path}: not all problems are of the test split")
     return problems

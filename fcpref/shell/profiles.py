@@ -31,9 +31,10 @@ class Source:
 
     Attributes:
         recordings: first digits of the ids of recordings to replay.
-        task: of problems to generate; used when there are no recordings.
-        count: how many.
-        seed: of the generator.
+        task: of the problems; used when there are no recordings.
+        file: path of the problems' JSON Lines, of a task that is read from a file.
+        count: how many; 0 for none, or for all that a file has of the split.
+        seed: of the generator, or of the order in which a file's rows are taken.
         knobs: of the generator.
         samples: chains a problem.
         temperature: of those.
@@ -54,6 +55,7 @@ class Source:
 
     recordings: tuple[str, ...] = ()
     task: str = "fol.deduction"
+    file: str = ""
     count: int = 0
     seed: int = 0
     knobs: dict[str, Any] = field(factory=dict)
@@ -71,16 +73,22 @@ class Source:
     concurrency: int = field(default=8, validator=ge(1))
     limits: Limits | None = None
 
+    @property
+    def has_problems(self) -> bool:
+        """Whether it names problems to solve."""
+        return bool(self.count or self.file)
+
 
 @frozen(kw_only=True)
 class EvaluationPlan:
     """The held-out problems and how they are put.
 
     Attributes:
-        problems: first digits of the id of recorded problems; empty to generate them.
-        task: of problems to generate.
-        count: how many.
-        seed: of generator and sampling.
+        problems: first digits of the id of recorded problems; empty to make them.
+        task: of problems to make.
+        file: path of their JSON Lines, of a task that is read from a file.
+        count: how many; 0 for all that a file has of the test split.
+        seed: of generator, order of a file's rows and sampling.
         knobs: of the generator.
         samples: chains a problem beside the greedy one; Wilcoxon's test needs 4.
         temperature: of those.
@@ -94,6 +102,7 @@ class EvaluationPlan:
 
     problems: str = ""
     task: str = "fol.deduction"
+    file: str = ""
     count: int = 90
     seed: int = 0
     knobs: dict[str, Any] = field(factory=dict)

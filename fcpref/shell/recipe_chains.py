@@ -51,14 +51,12 @@ def own_chains(workspace: Workspace, plan: Profile, student: str, number: int) -
         UsageError: the prompt cannot be shown.
     """
     source = plan.own
-    if number == 1 and (source.recordings or not source.count):
+    if number == 1 and (source.recordings or not source.has_problems):
         return replayed(workspace, source)
     seed = source.seed
     if number > 1:
         seed = derive_seed(source.seed, "round", number) % _SEEDS
-    problems = stages.make_problems(
-        workspace, source.task, "train", source.count, seed, source.knobs
-    )
+    problems = stages.planned_problems(workspace, source, "train", seed)
     check_prompt(source.prompt, problems.values(Problem), workspace.progress.note)
     how = SamplePlan(
         samples=source.samples,

@@ -94,10 +94,10 @@ def check(plan: Profile) -> None:
         UsageError: what to set in the profile.
     """
     recipe = find_recipe(plan.recipe)
-    if recipe.in_rounds and not plan.own.count:
+    if recipe.in_rounds and not plan.own.has_problems:
         raise UsageError(
             f"profile {plan.name}: recipe {recipe.name} samples the student anew in every round; "
-            f"set count in [recipes.{recipe.name}.own], the problems that a round takes"
+            f"set count in [recipes.{recipe.name}.own], the problems that a round takes, or file"
         )
     trains = any(step.kind != "sft" for step in recipe.steps)
     if not (trains or plan.warm_start or plan.sft is not None):
@@ -146,11 +146,9 @@ def _supervised(workspace: Workspace, step: Step, way: Way) -> Way:
         return evolve(way, notes=(*way.notes, why))
     workspace.progress.note("    warm start: supervised training on correct chains")
     data = list(way.teacher) if "teacher" in step.chains else []
-    if "oracle" in step.chains and plan.oracle.count:
+    if "oracle" in step.chains and plan.oracle.has_problems:
         source = plan.oracle
-        problems = stages.make_problems(
-            workspace, source.task, "train", source.count, source.seed, source.knobs
-        )
+        problems = stages.planned_problems(workspace, source, "train")
         chains = stages.oracle_chains(
             workspace,
             problems,

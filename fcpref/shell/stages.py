@@ -12,7 +12,7 @@ from fcpref.shell.stages_models import (
     split_trials,
 )
 from fcpref.shell.stages_pairs import pairs, problems_of
-from fcpref.shell.stages_problems import make_problems
+from fcpref.shell.stages_problems import make_problems, planned_problems
 from fcpref.shell.stages_report import (
     comparisons_of,
     rewrite_report,
@@ -37,6 +37,7 @@ __all__ = [
     "model_chains",
     "oracle_chains",
     "pairs",
+    "planned_problems",
     "problems_of",
     "publish",
     "replay_chains",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fcpref.core.problems import Problem, Split, normalised, problem_id
@@ -14,10 +15,10 @@ from fcpref.shell.store import Artifact, file_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from fcpref.core.tasks import Task
     from fcpref.shell.logs import StageLog
+    from fcpref.shell.profiles import EvaluationPlan, Source
     from fcpref.shell.workspace import Workspace
 
 
@@ -72,6 +73,29 @@ def make_problems(
         example = _FILES.get(task, "its JSON Lines file")
         raise UsageError(f"{task} is read from a file: give --file PATH, such as {example}")
     return workspace.once("problems", parts, make)
+
+
+def planned_problems(
+    workspace: Workspace, asked: Source | EvaluationPlan, split: Split, seed: int | None = None
+) -> Artifact:
+    """Make the problems that a profile asks for; see `make_problems`.
+
+    Args:
+        workspace: where to write.
+        asked: says which.
+        split: of which they are to be.
+        seed: in place of the profile's.
+    """
+    return make_problems(
+        workspace,
+        asked.task,
+        split,
+        # All of a file's, where it says no number.
+        asked.count if asked.count or not asked.file else None,
+        asked.seed if seed is None else seed,
+        asked.knobs,
+        Path(asked.file) if asked.file else None,
+    )
 
 
 def make_test_set(

@@ -9,7 +9,7 @@ from fcpref.shell.engines.base import Sampling
 from fcpref.shell.recipe_chains import replayed
 from fcpref.shell.sampling import SamplePlan
 from fcpref.shell.solving import Solver, solve
-from fcpref.shell.stages_problems import make_problems
+from fcpref.shell.stages_problems import planned_problems
 from fcpref.shell.stages_scores import score
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ def teacher_scores(workspace: Workspace, source: Source, limits: Limits) -> list
 
 
 def _sampled(workspace: Workspace, source: Source, limits: Limits) -> Artifact:
-    problems = make_problems(
-        workspace, source.task, "train", source.count, source.seed, source.knobs
-    )
+    problems = planned_problems(workspace, source, "train")
     solver = Solver(
         engine=source.engine,
         model=source.model or None,

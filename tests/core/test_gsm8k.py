@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcpref.core.chains import Limits
-from fcpref.core.problems.annotations import read_worked
+from fcpref.core.chains import Limits, Reply, advance, begin
+from fcpref.core.problems.annotations import read_worked, without_results
 from fcpref.core.problems.expressions import evaluate
 from fcpref.core.problems.gsm8k import read_row
 from fcpref.core.scores import Verdict
@@ -170,3 +170,63 @@ def test_the_worked_examples_score_correct():
         chain = TASK.oracle_chain(exemplar.problem, Limits())
         assert TASK.score(chain, exemplar.problem).verdict is Verdict.CORRECT
     assert len(TASK.exemplars) == 4
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("She sells 48 - 12 = <<48-12=36>>36 rolls.", "She sells 48 - 12 rolls."),
+        ("He pays 25% * 80 = $<<25%*80=20>>20.", "He pays 25% * 80."),
+        ("There are <<5*2=10>>10 apples.", "There are 5*2 apples."),
+        ("In all 2 * 3 = 6 pens", "In all 2 * 3 pens"),
+        ("It is 1/2 = .5 of it, or 3 = 6 / 2", "It is 1/2 of it, or 3 = 6 / 2"),
+        ("It has 3 books * 2 books= <<3*2=6>>6 books", "It has 3 books * 2 books"),
+        ("There are 1,000 + 500.5 = <<1000+500.5=1500.5>>1,500.5 ml", "There are 1,000 + 500.5 ml"),
+        ("Nothing is worked out.", "Nothing is worked out."),
+    ],
+)
+def test_a_sentence_is_said_without_what_comes_of_it(sentence, said):
+    assert without_results(sentence) == said
+
+
+def test_the_oracle_thinks_aloud_in_the_order_of_the_solution():
+    answer = (
+        "Geography took 40 * 3 = <<40*3=120>>120 minutes.\n"
+        "<<30/2=15>>15\n"
+        "In all it is 20 + 15 + 120 = <<20+15+120=155>>155.\n#### 155"
+    )
+    # The first sum needs no more than the second line, so the silent oracle makes it first.
+    assert calls(answer)[:2] == ("Divide(a=30, b=2)", "Add(a=20, b=15)")
+    assert TASK.solution(problem(answer), "aloud") == (
+        "Reasoning(thought='Geography took 40 * 3 minutes')",
+        "Multiply(a=40, b=3)",
+        "Divide(a=30, b=2)",
+        "Reasoning(thought='In all it is 20 + 15 + 120')",
+        "Add(a=20, b=15)",
+        "Add(a=35, b=120)",
+        "Answer(value=155)",
+    )
+
+
+@pytest.mark.parametrize("exemplar", TASK.exemplars, ids=lambda one: one.problem.gold)
+def test_aloud_goes_on_from_wherever_another_came(exemplar):
+    said = TASK.solution(exemplar.problem, "aloud")
+    # Thoughts apart it makes the same calls.
+    assert {one for one in said if "thought" not in one} == set(exemplar.replies)
+    for count in range(len(said)):
+        state = begin(TASK.toolbox, exemplar.problem, (), Limits())
+        for text in exemplar.replies[:count]:
+            state = advance(state, Reply(text=text))
+        if state.stop is not None:
+            break
+        onward = TASK.onward("aloud")(state.memory)
+        assert not set(onward) & set(exemplar.replies[:count])
+        for text in onward:
+            state = advance(state, Reply(text=text))
+            assert state.turns[-1].outcome.code is None
+        assert TASK.score_state(state).correct
+
+
+@pytest.mark.parametrize("answer", ["#### 3", "She has 2 + 2 = <<2+2=5>>5.\n#### 5"])
+def test_what_has_no_chain_is_not_thought_about(answer):
+    assert TASK.solution(problem(answer), "aloud") == ()

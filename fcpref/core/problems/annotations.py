@@ -10,7 +10,7 @@ import re
 from fractions import Fraction
 from typing import Literal
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from fcpref.core.problems.expressions import (
     Expression,
@@ -34,12 +34,14 @@ class WrittenStep:
         stated: the value that the solution gives for it.
         places: decimals shown of it.
         source: ``annotation`` or ``prose``.
+        sentence: that it stands in, annotations and all.
     """
 
     expression: Expression
     stated: Fraction
     places: int
     source: Source
+    sentence: str = field(default="", eq=False)
 
 
 @frozen(kw_only=True)
@@ -56,6 +58,11 @@ class Worked:
 
 
 _ANNOTATION = re.compile(r"<<([^<>]{0,400})>>")
+_AMOUNT = r"[$]?\s?-?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?(?:\s?%)?"
+_STATED = re.compile(rf"\s*=\s*(?:[$]?\s?<<[^<>]*>>\s*(?:{_AMOUNT})?|{_AMOUNT}(?!\s?[\d*/+^-]))")
+"""An equals sign and the number after it; "= 5 * 4" goes on, and is what is worked out."""
+_NOTED = re.compile(rf"[$]?<<([^<>]*)>>\s*(?:{_AMOUNT})?")
+_TWICE = re.compile(r"\b([A-Za-z]+) \1\b")
 _FINAL = re.compile(r"####.*", re.DOTALL)
 _WORDS = (
     (re.compile(r"\s+(?:divided by|over)\s+"), " / "),
@@ -97,8 +104,20 @@ def read_worked(solution: str) -> Worked:
         ]
         if "=" in line or "equal" in line:
             found += _prose(_ANNOTATION.sub("\x00", line), shown)
-        steps.extend(step for _, step in sorted(found, key=lambda pair: pair[0]))
+        in_order = sorted(found, key=lambda pair: pair[0])
+        steps.extend(evolve(step, sentence=line.strip()) for _, step in in_order)
     return Worked(steps=tuple(steps), unreadable=tuple(unreadable))
+
+
+def without_results(sentence: str) -> str:
+    """Return a sentence that says what is worked out, and not what comes of it.
+
+    "She sells 48 - 12 = <<48-12=36>>36 rolls" becomes "She sells 48 - 12 rolls".
+    """
+    text = _STATED.sub("", sentence)
+    text = _NOTED.sub(lambda note: note[1].split("=")[0].strip(), text)
+    # "3 books * 2 books = <<3*2=6>>6 books" would say the unit twice.
+    return _TWICE.sub(r"\1", " ".join(text.split()))
 
 
 def _note(inside: str) -> WrittenStep | None:

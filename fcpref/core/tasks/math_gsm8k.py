@@ -7,7 +7,7 @@ from fcpref.core.problems.gsm8k import TASK as NAME
 from fcpref.core.problems.gsm8k import read_row
 from fcpref.core.scores.arithmetic import supports
 from fcpref.core.tasks.task import Task, exemplars_of
-from fcpref.core.tasks.worked_solution import oracle
+from fcpref.core.tasks.worked_solution import aloud, oracle
 
 # Own problems in GSM8K's manner: a row of the data shown to a teacher would be a leak.
 _EXEMPLARS = (
@@ -73,4 +73,5 @@ TASK = Task(
         tuple(read_row(row, index) for index, row in enumerate(_EXEMPLARS)),
     ),
     read=read_row,
+    aloud=aloud,
 )

@@ -34,8 +34,8 @@ Resume = Callable[[Memory], tuple[str, ...]]
 
 Policy = Literal["shortest", "forward", "aloud"]
 """How an oracle goes about it: by the ``shortest`` way, which takes knowing the end; ``forward``,
-one thing after the other that follows, until the answer is settled; or ``aloud``, the same with
-thoughts that say what is looked at."""
+one thing after the other that follows, until the answer is settled; or ``aloud``, with thoughts
+before the calls: the same with what is looked at, or a written solution with its sentences."""
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 Rewrite = Literal["renaming", "reordering", "paraphrase"]
@@ -78,7 +78,7 @@ class Task:
         read: reads one row of a problem file; None for a generated task.
         resume: goes on symbolically from another's calls; None where there is no such oracle.
         forward: the same without looking ahead, see `Policy`; None where there is no such oracle.
-        aloud: the same with thoughts, see `Policy`; None where there is no such oracle.
+        aloud: with thoughts, see `Policy`; None where there is no such oracle.
         form: the canonical form of a problem, equal for problems that are one in other words, names
             or order; None where only their texts tell.
         libraries: distributions whose versions the results of its calls depend on.

@@ -15,10 +15,11 @@ from attrs import evolve, frozen
 from fcpref.core.functions import Call, show_call
 from fcpref.core.functions.arithmetic import round_half_up
 from fcpref.core.numbers import read_number
-from fcpref.core.problems.annotations import WrittenStep, read_worked
+from fcpref.core.problems.annotations import WrittenStep, read_worked, without_results
 from fcpref.core.problems.expressions import Expression, Number, Operation, apply, evaluate
 
 if TYPE_CHECKING:
+    from fcpref.core.functions import Memory
     from fcpref.core.problems import Problem
 
 MAX_CALLS = 18
@@ -45,6 +46,43 @@ def oracle(problem: Problem) -> tuple[str, ...]:
 
 def explain(problem: Problem) -> tuple[str, ...] | Skip:
     """Return the calls of the reference solution, or the reason why there are none."""
+    plan = _planned(problem)
+    if isinstance(plan, Skip):
+        return plan
+    return (*(show_call(call) for call in plan.calls), _answer(problem))
+
+
+def aloud(memory: Memory) -> tuple[str, ...]:
+    """Return the calls that are left, each sentence of the solution before those that work it out.
+
+    They come in the order of the solution. A sentence is said without what comes of it, which only
+    the call tells; one without words says nothing that the call does not.
+    """
+    plan = _planned(memory.problem)
+    if isinstance(plan, Skip):
+        return ()
+    replies: dict[str, None] = {}
+    for call, index in sorted(plan.calls.items(), key=lambda one: one[1]):
+        text = show_call(call)
+        if text in memory.calls:
+            continue
+        thought = without_results(plan.steps[index].sentence)
+        if any(sign.isalpha() for sign in thought):
+            replies[_reasoning(thought)] = None
+        replies[text] = None
+    return (*replies, _answer(memory.problem))
+
+
+def _reasoning(thought: str) -> str:
+    return show_call(Call(function="Reasoning", keywords=(("thought", thought),)))
+
+
+def _answer(problem: Problem) -> str:
+    gold = cast("Fraction", read_number(problem.gold))
+    return show_call(Call(function="Answer", keywords=(("value", gold),)))
+
+
+def _planned(problem: Problem) -> _Plan | Skip:
     gold = read_number(problem.gold)
     if gold is None:
         return Skip.BAD_GOLD
@@ -61,9 +99,7 @@ def explain(problem: Problem) -> tuple[str, ...] | Skip:
     plan.stated(last)
     if not plan.calls:
         return Skip.NOTHING_COMPUTED
-    answer = Call(function="Answer", keywords=(("value", gold),))
-    replies = tuple(show_call(call) for call in (*plan.calls, answer))
-    return Skip.TOO_LONG if len(replies) > MAX_CALLS else replies
+    return Skip.TOO_LONG if len(plan.calls) >= MAX_CALLS else plan
 
 
 def _ends(steps: tuple[WrittenStep, ...], gold: Fraction) -> tuple[int, ...]:
@@ -94,11 +130,16 @@ def _rounded(value: Fraction, step: WrittenStep) -> Fraction:
 
 
 class _Plan:
-    """Calls in order, built backwards from the step that states the answer."""
+    """Calls in order, built backwards from the step that states the answer.
+
+    Attributes:
+        steps: of the solution.
+        calls: with the index of the first step that each works out.
+    """
 
     def __init__(self, steps: tuple[WrittenStep, ...]) -> None:
         self.steps = steps
-        self.calls: list[Call] = []
+        self.calls: dict[Call, int] = {}
         self.readings: dict[int, _Reading | None] = {}
 
     def stated(self, index: int) -> Fraction | None:
@@ -109,7 +150,7 @@ class _Plan:
         value = self.exact(index, reading)
         step = self.steps[index]
         if value != step.stated:
-            self.call("Round", ("a", value), ("places", Fraction(step.places)))
+            self.call(index, "Round", ("a", value), ("places", Fraction(step.places)))
         return step.stated
 
     def exact(self, index: int, reading: _Reading) -> Fraction:
@@ -171,9 +212,11 @@ class _Plan:
             return expression.value
         left = self.emit(expression.left, index, exact=exact)
         right = self.emit(expression.right, index, exact=exact)
-        return self.operate(expression, left, right)
+        return self.operate(expression, left, right, index)
 
-    def operate(self, operation: Operation, left: Fraction, right: Fraction) -> Fraction:
+    def operate(
+        self, operation: Operation, left: Fraction, right: Fraction, index: int
+    ) -> Fraction:
         """Emit one operation, unless it changes nothing, and return its value."""
         operator = operation.operator
         # Never None: the whole expression was worked out before.
@@ -183,19 +226,18 @@ class _Plan:
             return value
         if operator == "+" and left < 0 <= right:
             # -5 + 20 is 20 - 5, whose operands are numbers that people give.
-            self.call("Subtract", ("a", right), ("b", -left))
+            self.call(index, "Subtract", ("a", right), ("b", -left))
         elif operator == "+" and right < 0 <= left:
-            self.call("Subtract", ("a", left), ("b", -right))
+            self.call(index, "Subtract", ("a", left), ("b", -right))
         elif operator == "*" and isinstance(operation.left, Number) and operation.left.percent:
-            self.call("Percent", ("p", left * 100), ("of", right))
+            self.call(index, "Percent", ("p", left * 100), ("of", right))
         elif operator == "*" and isinstance(operation.right, Number) and operation.right.percent:
-            self.call("Percent", ("p", right * 100), ("of", left))
+            self.call(index, "Percent", ("p", right * 100), ("of", left))
         else:
-            self.call(_NAMES[operator], ("a", left), ("b", right))
+            self.call(index, _NAMES[operator], ("a", left), ("b", right))
         return value
 
-    def call(self, name: str, *keywords: tuple[str, Fraction]) -> None:
+    def call(self, index: int, name: str, *keywords: tuple[str, Fraction]) -> None:
         """Add a call once: the executor refuses an identical second one."""
         call = Call(function=name, keywords=keywords)
-        if call not in self.calls:
-            self.calls.append(call)
+        self.calls[call] = min(index, self.calls.get(call, index))
