@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
+from fcpref.core.tasks import find_task
 from fcpref.core.training import DEFAULT_RECIPE, Recipe, SftSpec, Step, find_recipe
 from fcpref.errors import PairError, TrainingError, UsageError
 from fcpref.shell import stages
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from fcpref.core.training import ChainSource, DpoSpec, StepKind
+    from fcpref.shell.profiles import EvaluationPlan, Source
     from fcpref.shell.workspace import Workspace
 
 WARM_START = "warm start"
@@ -88,11 +90,12 @@ class Way:
 
 
 def check(plan: Profile) -> None:
-    """Refuse a recipe that the profile has no figures for, before anything is done.
+    """Refuse a recipe that the profile has no figures or files for, before anything is done.
 
     Raises:
         UsageError: what to set in the profile.
     """
+    _check_files(plan)
     recipe = find_recipe(plan.recipe)
     if recipe.in_rounds and not plan.own.has_problems:
         raise UsageError(
@@ -105,6 +108,21 @@ def check(plan: Profile) -> None:
             f"profile {plan.name}: recipe {recipe.name} needs supervised training; add a table "
             "[sft], or name a committed adapter as warm_start"
         )
+
+
+def _check_files(plan: Profile) -> None:
+    sources = {"teacher": plan.teacher, "oracle": plan.oracle, "own": plan.own}
+    asked: dict[str, Source | EvaluationPlan] = {
+        name: one for name, one in sources.items() if one.has_problems and not one.recordings
+    }
+    if not plan.evaluation.problems:
+        asked["evaluation"] = plan.evaluation
+    for table, one in asked.items():
+        where = f"profile {plan.name}, [{table}]"
+        if one.file and not Path(one.file).is_file():
+            raise UsageError(f"{where}: there is no file {one.file}; set file to where it lies")
+        if not one.file and find_task(one.task).read is not None:
+            raise UsageError(f"{where}: {one.task} is read from a file; set file to its path")
 
 
 def follow(workspace: Workspace, plan: Profile) -> Way:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 
 from fcpref.core.evaluation import Trial
 from fcpref.core.pairs import PreferencePair
+from fcpref.core.problems import Problem
+from fcpref.core.tasks import find_task
 from fcpref.core.training import RunRecord
 from fcpref.errors import PairError, UsageError
 from fcpref.shell.pipeline import run_profile
@@ -52,6 +55,45 @@ max_tokens = 2000
 lora.rank = 2
 """
 
+GSM8K = """
+student = "path:{student}"
+
+[oracle]
+task = "math.gsm8k"
+file = "{file}"
+policy = "aloud"
+
+[sft]
+batch = 2
+max_tokens = 2000
+lora.rank = 2
+
+[own]
+task = "math.gsm8k"
+file = "{file}"
+count = 2
+samples = 2
+
+[pairs]
+kinds = ["oracle"]
+policy = "aloud"
+
+[dpo]
+batch = 2
+max_tokens = 2000
+lora.rank = 2
+
+[evaluation]
+task = "math.gsm8k"
+file = "{file}"
+count = 0
+
+[evaluation.limits]
+calls = 3
+tokens = 60
+reply_tokens = 12
+"""
+
 
 @pytest.fixture(scope="module")
 def student(tmp_path_factory):
@@ -93,6 +135,33 @@ def test_a_profile_runs_from_problems_to_the_report(tmp_path, student, more):
     logs = root / "local" / "logs"
     same = {path: time for path, time in files.items() if logs not in path.parents}
     assert all(path.stat().st_mtime_ns == time for path, time in same.items())
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_profile_runs_on_a_file(tmp_path, student):
+    rows = [
+        {
+            "question": f"Ann has {count} pens and buys 4. How many has she?",
+            "answer": f"She has <<{count}+4={total}>>{total} pens.\n#### {total}",
+        }
+        for count, total in zip(range(40), range(4, 44), strict=True)
+    ]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(json.dumps(row) for row in rows))
+    profile = tmp_path / "own.toml"
+    profile.write_text(GSM8K.format(student=student, file=file))
+    root = tmp_path / "artifacts"
+
+    run_profile(str(profile), root, quiet=True)
+
+    read = find_task("math.gsm8k").read
+    splits = Counter(read(row, index).split for index, row in enumerate(rows))
+    made = Counter(one.split for one in artifacts(root, "problems", Problem))
+    # All that the file has of both splits, and two of the first once more for the student's own.
+    assert made == {"train": splits["train"] + 2, "test": splits["test"]}
+    trained = {one.kind: one.rows for one in artifacts(root, "run", RunRecord)}
+    assert trained["sft"] == splits["train"]
+    assert len(artifacts(root, "trials", Trial)) == 3 * 5 * splits["test"]
 
 
 @pytest.mark.usefixtures("cache")

@@ -98,8 +98,10 @@ def test_the_default_profile_with_the_papers_recipe_draws_pairs_as_the_paper_doe
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("name", ["laptop", "gpu"])
-def test_shipped_profiles_have_figures_for_every_recipe(name, recipe):
+@pytest.mark.parametrize("name", ["laptop", "gpu", "gsm8k"])
+def test_shipped_profiles_have_figures_for_every_recipe(name, recipe, tmp_path, monkeypatch):
+    (tmp_path / "gsm8k.jsonl").touch()
+    monkeypatch.chdir(tmp_path)
     check(load_profile(name, recipe))
 
 

@@ -298,6 +298,23 @@ def test_rounds_need_problems_to_sample_on(profile):
     check(evolve(plan, recipe="sft+dpo"))
 
 
+@pytest.mark.parametrize(
+    ("table", "lines", "said"),
+    [
+        ("[evaluation]", 'file = "rows.jsonl"', r"\[evaluation\]: there is no file rows.jsonl"),
+        ("[own]", 'task = "math.gsm8k"', r"\[own\]: math.gsm8k is read from a file; set file"),
+        ("[own]", 'task = "math.gsm8k"\nrecordings = ["65c0"]', ""),
+    ],
+)
+def test_files_are_looked_for_before_anything_is_done(profile, table, lines, said):
+    plan = load_profile(profile(task=(table, f"{table}\n{lines}")))
+    if said:
+        with pytest.raises(UsageError, match=said):
+            check(plan)
+    else:
+        check(plan)
+
+
 def test_supervised_training_needs_its_table_or_an_adapter(profile):
     plan = evolve(load_profile(profile(), "sft"), sft=None)
     with pytest.raises(UsageError, match=r"\[sft\], or name a committed adapter"):
