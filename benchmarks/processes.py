@@ -94,6 +94,8 @@ def several(name: str, setting: Setting, count: int, configs: Sequence[str]) -> 
             "--batch"
         )
     files = [_config(config) for config in configs]
+    if any(file.stem != "ddp" for file in files) and not _has_gpus():
+        raise SystemExit("there are no GPUs; only config ddp runs without")
     resolve(ModelName.parse(name), print)  # once, not by all processes at the same time
     asked = evolve(setting, epochs=-(-_LEAST_STEPS // (setting.rows // setting.batch)))
     alone = _run(name, asked, 1, (), _first_gpu())
@@ -142,6 +144,12 @@ def _config(config: str) -> Path:
     return file
 
 
+def _has_gpus() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def _first_gpu() -> dict[str, str]:
     """Several visible ones would share a batch even in one process."""
     return {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]}
@@ -152,8 +160,6 @@ def _launcher(file: Path, count: int, alone: Measured) -> tuple[list[str], dict[
         launch = ["-m", "accelerate.commands.launch", "--config_file", str(file)]
         launch += ["--num_processes", str(count), "--main_process_port", "0"]
         return launch, {}
-    if file.stem != "ddp":
-        raise SystemExit(f"{file.stem} needs GPUs, and there are none; only ddp runs without")
     # `accelerate launch` starts one process only on processors, whatever it is told.
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
     return launch, {"ACCELERATE_USE_CPU": "true"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
+from benchmarks import processes
 from benchmarks.processes import Measured, _run, difference, several
 from benchmarks.training_rows import Setting, encoded, made_pairs
 from tests.tiny_model import byte_tokenizer
@@ -56,3 +57,9 @@ def test_a_run_that_fails_says_why(capsys):
 def test_what_cannot_be_measured_is_refused(setting, count, config, told):
     with pytest.raises(SystemExit, match=told):
         several("path:/of/no/model", setting, count, [config])
+
+
+def test_models_are_shared_out_on_gpus_alone(monkeypatch):
+    monkeypatch.setattr(processes, "_has_gpus", lambda: False)
+    with pytest.raises(SystemExit, match="only config ddp runs without"):
+        several("path:/of/no/model", Setting(batch=8, rows=8), 2, ["ddp", "fsdp"])

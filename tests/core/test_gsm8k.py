@@ -153,6 +153,7 @@ def test_algebra_is_no_equation_between_numbers():
 def test_reading_a_solution_never_raises(text):
     for step in read_worked(text).steps:
         evaluate(step.expression)
+        assert len(without_results(step.sentence)) <= len(step.sentence)
 
 
 @given(st.text(alphabet="0123456789+-*/=<>%.$ ()x\n#", max_size=80))
@@ -182,6 +183,12 @@ def test_the_worked_examples_score_correct():
         ("It is 1/2 = .5 of it, or 3 = 6 / 2", "It is 1/2 of it, or 3 = 6 / 2"),
         ("It has 3 books * 2 books= <<3*2=6>>6 books", "It has 3 books * 2 books"),
         ("There are 1,000 + 500.5 = <<1000+500.5=1500.5>>1,500.5 ml", "There are 1,000 + 500.5 ml"),
+        ("Pants need 8.5 * 7 = 59.5 feet", "Pants need 8.5 * 7 feet"),
+        ("Pants = 8.5 * 7 = <<8.5*7=59.5>>59.5 feet", "Pants = 8.5 * 7 feet"),
+        ("Rent is $1,110 = $900 \u2013 5 x 2", "Rent is $1,110 = $900 \u2013 5 x 2"),
+        ("It is 3 x 2 = 6 x 1", "It is 3 x 2 = 6 x 1"),
+        ("It takes 48/4 = 12 5-minute rounds", "It takes 48/4 5-minute rounds"),
+        ("She needs 3 / 4 * 2 = 1 1/2 feet", "She needs 3 / 4 * 2 feet"),
         ("Nothing is worked out.", "Nothing is worked out."),
     ],
 )

@@ -58,10 +58,11 @@ class Worked:
 
 
 _ANNOTATION = re.compile(r"<<([^<>]{0,400})>>")
-_AMOUNT = r"[$]?\s?-?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?(?:\s?%)?"
-_STATED = re.compile(rf"\s*=\s*(?:[$]?\s?<<[^<>]*>>\s*(?:{_AMOUNT})?|{_AMOUNT}(?!\s?[\d*/+^-]))")
+_AMOUNT = r"[$]?\s?-?(?:\d+\s\d+/\d+|(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?)(?:\s?%)?"
+_GOES_ON = r"(?![.,]?\d)(?!\s?(?:[-*/+^\u00d7\u00f7\u2212\u2013]|x\s?[\d$]))"
+_STATED = re.compile(rf"\s?=\s?(?:[$]?\s?<<[^<>]*>>\s?(?:{_AMOUNT})?|{_AMOUNT}{_GOES_ON})")
 """An equals sign and the number after it; "= 5 * 4" goes on, and is what is worked out."""
-_NOTED = re.compile(rf"[$]?<<([^<>]*)>>\s*(?:{_AMOUNT})?")
+_NOTED = re.compile(rf"[$]?<<([^<>]*)>>\s?(?:{_AMOUNT})?")
 _TWICE = re.compile(r"\b([A-Za-z]+) \1\b")
 _FINAL = re.compile(r"####.*", re.DOTALL)
 _WORDS = (
@@ -114,7 +115,7 @@ def without_results(sentence: str) -> str:
 
     "She sells 48 - 12 = <<48-12=36>>36 rolls" becomes "She sells 48 - 12 rolls".
     """
-    text = _STATED.sub("", sentence)
+    text = _STATED.sub("", " ".join(sentence.split()))
     text = _NOTED.sub(lambda note: note[1].split("=")[0].strip(), text)
     # "3 books * 2 books = <<3*2=6>>6 books" would say the unit twice.
     return _TWICE.sub(r"\1", " ".join(text.split()))
