@@ -215,6 +215,16 @@ def test_the_oracle_thinks_aloud_in_the_order_of_the_solution():
     )
 
 
+def test_a_call_that_two_sentences_work_out_goes_with_the_first():
+    answer = "It is <<3*2=6>>6 wide.\nIt is <<3*2+1=7>>7 long.\nIn all <<7+6=13>>13.\n#### 13"
+    assert TASK.solution(problem(answer), "aloud")[:4] == (
+        "Reasoning(thought='It is 3*2 wide')",
+        "Multiply(a=3, b=2)",
+        "Reasoning(thought='It is 3*2+1 long')",
+        "Add(a=6, b=1)",
+    )
+
+
 @pytest.mark.parametrize("exemplar", TASK.exemplars, ids=lambda one: one.problem.gold)
 def test_aloud_goes_on_from_wherever_another_came(exemplar):
     said = TASK.solution(exemplar.problem, "aloud")

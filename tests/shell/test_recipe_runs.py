@@ -304,6 +304,7 @@ def test_rounds_need_problems_to_sample_on(profile):
         ("[evaluation]", 'file = "rows.jsonl"', r"\[evaluation\]: there is no file rows.jsonl"),
         ("[own]", 'task = "math.gsm8k"', r"\[own\]: math.gsm8k is read from a file; set file"),
         ("[own]", 'task = "math.gsm8k"\nrecordings = ["65c0"]', ""),
+        ("[evaluation]", 'task = "math.gsm8k"\nproblems = "57814"', ""),
     ],
 )
 def test_files_are_looked_for_before_anything_is_done(profile, table, lines, said):
