@@ -10,9 +10,12 @@ from fcpref.core.report import wording
 from fcpref.core.report.document import Section, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from fcpref.core.evaluation.summary import EvaluationSummary
+    from fcpref.core.evaluation.summary import EvaluationSummary, Stratum
+
+_MOST_COLUMNS = 7
+"""For difficulties: fol.deduction's are up to 10, math.gsm8k's up to 15."""
 
 _NOTE = (
     "Correct: share of problems solved by greedy decoding, with its 95% interval; sampled: share "
@@ -73,9 +76,7 @@ def recipes_section(
     known = {*labels, *(f"{label} (sampled)" for label in labels)}
     first = next((label for label in summaries if label not in known), None)
     shown = [first, *labels] if first is not None else labels
-    depths = sorted(
-        {one.label for label in shown for one in summaries[label].by_difficulty}, key=int
-    )
+    depths = _columns({one.label for label in shown for one in summaries[label].by_difficulty})
     runs = {one.label: one.runs for one in results}
     table = Table(
         title="Recipes side by side",
@@ -83,13 +84,13 @@ def recipes_section(
             "Recipe",
             "Correct",
             "Sampled",
-            *(f"Depth {depth}" for depth in depths),
+            *depths,
             "Training rows",
             "Steps",
             "Seconds of training",
         ),
         rows=tuple(
-            (label, *_solved(label, summaries, depths), *_cost(runs.get(label, ())))
+            (label, *_solved(label, summaries, depths.values()), *_cost(runs.get(label, ())))
             for label in shown
         ),
         note=_NOTE,
@@ -108,18 +109,39 @@ def sources_table(results: Sequence[RecipeResult]) -> Table:
     )
 
 
+def _columns(difficulties: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return the difficulties of each column, the highest ones together where there are many."""
+    alone = sorted(difficulties, key=int)
+    rest: list[str] = []
+    if len(alone) > _MOST_COLUMNS:
+        alone, rest = alone[: _MOST_COLUMNS - 1], alone[_MOST_COLUMNS - 1 :]
+    columns: dict[str, tuple[str, ...]] = {f"Depth {one}": (one,) for one in alone}
+    if rest:
+        columns[f"Depth {rest[0]} to {rest[-1]}"] = tuple(rest)
+    return columns
+
+
 def _solved(
-    label: str, summaries: Mapping[str, EvaluationSummary], depths: Sequence[str]
+    label: str,
+    summaries: Mapping[str, EvaluationSummary],
+    depths: Iterable[Collection[str]],
 ) -> tuple[str, ...]:
     greedy, sampled = summaries[label], summaries.get(f"{label} (sampled)")
     interval = greedy.correct.interval
-    by_depth = {one.label: wording.share(one.correct.value) for one in greedy.by_difficulty}
     ends = wording.bounds(interval.low, interval.high, "share")
     return (
         f"{wording.share(greedy.correct.value)} ({ends})",
         wording.share(sampled.correct.value) if sampled else "",
-        *(by_depth.get(depth, "") for depth in depths),
+        *(_pooled([one for one in greedy.by_difficulty if one.label in some]) for some in depths),
     )
+
+
+def _pooled(strata: Sequence[Stratum]) -> str:
+    """Return the share of correct chains, of models with as many chains a problem everywhere."""
+    problems = sum(one.problems for one in strata)
+    if not problems:
+        return ""
+    return wording.share(sum(one.correct.value * one.problems for one in strata) / problems)
 
 
 def _cost(runs: Sequence[RunCost]) -> tuple[str, str, str]:

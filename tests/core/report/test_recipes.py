@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fcpref.core.evaluation import summarise
 from fcpref.core.report import RecipeResult, RunCost, Table, build_report, markdown
+from fcpref.core.report.recipes import recipes_section
 from fcpref.core.seeds import derive
 from tests.core.evaluation.trial_sets import trial
 
@@ -60,6 +61,22 @@ def test_every_recipe_has_a_row_behind_the_base():
         ("100.0%", "0.0%"),
         ("100.0%", "50.0%"),
     ]
+
+
+def test_many_difficulties_share_the_last_column():
+    solved = {**dict.fromkeys(range(7), (1, 2)), 7: (0, 3), 12: (1, 1)}
+    deep = [
+        trial(f"p{depth}-{index}", "correct" if index < count else "limit", difficulty=depth)
+        for depth, (count, of) in solved.items()
+        for index in range(of)
+    ]
+    table = recipes_section([PAPER], {"paper": summarise(deep, derive(0))}).items[0]
+    assert table.columns[3:10] == (*(f"Depth {one}" for one in range(6)), "Depth 6 to 12")
+    # Two of six problems: one of two, none of three, one of one.
+    assert table.rows[0][3:10] == (*("50.0%",) * 6, "33.3%")
+    seven = [one for one in deep if one.difficulty < 7]
+    table = recipes_section([PAPER], {"paper": summarise(seven, derive(0))}).items[0]
+    assert table.columns[9] == "Depth 6"
 
 
 def test_costs_have_a_number_for_each_run_and_a_mark_where_nothing_was_timed():
