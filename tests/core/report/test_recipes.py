@@ -79,6 +79,14 @@ def test_many_difficulties_share_the_last_column():
     assert table.columns[9] == "Depth 6"
 
 
+def test_a_difficulty_that_a_model_was_not_put_to_is_left_empty():
+    base, paper = (
+        summarise([trial(f"p{depth}", "correct", difficulty=depth)], derive(0)) for depth in (1, 3)
+    )
+    table = recipes_section([PAPER], {"base": base, "paper": paper}).items[0]
+    assert [row[3:5] for row in table.rows] == [("100.0%", ""), ("", "100.0%")]
+
+
 def test_costs_have_a_number_for_each_run_and_a_mark_where_nothing_was_timed():
     _, shown = rows("Recipes side by side")
     costs = [(row["Training rows"], row["Steps"], row["Seconds of training"]) for row in shown]
